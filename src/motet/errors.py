@@ -1,0 +1,61 @@
+"""The errors that a user can cause, each one line: what was expected, what came, what to do.
+
+Every error that Motet raises on purpose derives from `MotetError`. The command line prints it
+without a traceback and exits with `exit_code`; anything else that escapes is a bug.
+"""
+
+from __future__ import annotations
+
+
+class MotetError(Exception):
+    """Something outside Motet was wrong: an input, a file, a setting, an order of calls."""
+
+    exit_code = 2
+
+    def __init__(
+        self, what: str, *, expected: object = None, got: object = None, fix: str | None = None
+    ) -> None:
+        line = what
+        if expected is not None:
+            line += f": expected {expected}"
+        if got is not None:
+            line += f"{',' if expected is not None else ':'} got {got}"
+        if fix is not None:
+            line += f"; {fix}"
+        super().__init__(" ".join(line.splitlines()))
+
+
+class LayoutError(MotetError):
+    """A layout is not well-formed, or does not fit the model or the grid it is used with."""
+
+
+class GridError(MotetError):
+    """Tokens do not form a grid of the layout's width, or a grid file is broken."""
+
+
+class TokenizerError(MotetError):
+    """A tokenizer is missing, broken, or lacks a token that the layout names."""
+
+
+class CheckpointError(MotetError):
+    """A model directory is missing, truncated, of an unknown kind, or lacks tensors."""
+
+
+class StateError(MotetError):
+    """A saved state is broken or belongs to another model, or a row is out of its range."""
+
+
+class ContextFullError(MotetError):
+    """A session has used all rows that were reserved for it."""
+
+
+class SessionError(MotetError):
+    """A session was asked for something that it cannot do now."""
+
+
+class SettingError(MotetError):
+    """A sampling knob, option or configuration key has a value that it cannot have."""
+
+
+class InputError(MotetError):
+    """A text, a message or an input file is empty, too long or malformed."""

@@ -1,0 +1,1 @@
+"""The messages on the wire and the row that every part shares."""

@@ -1,0 +1,113 @@
+"""A stock transformers model made multi-stream, through one mechanism for every architecture.
+
+    token embedding + channel embedding -> stock layers -> final norm -> tied head
+                                           |     |
+                            attention ask `Streams`, short conv asks `Streams`
+
+The stock model keeps its code, parameters and names. Its attention implementation is set to one
+that asks the `Streams` passed through the forward, and short conv blocks, where there are any, are
+replaced by ones that do the same. Positions are row indices. Logits at (r, c) predict (r+1, c).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from motet.errors import CheckpointError, LayoutError
+from motet.runtime.torch.shortconv import StreamShortConv
+from motet.runtime.torch.streams import Streams, WholeGrids
+
+if TYPE_CHECKING:
+    from motet.streams.layout import Layout
+
+ATTENTION = "motet_streams"
+MODEL_TYPES = ("lfm2_moe", "lfm2", "qwen3")
+
+
+def _streams_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _mask: Tensor | None,
+    *,
+    scaling: float,
+    streams: Streams,
+    **_: object,
+) -> tuple[Tensor, None]:
+    return streams.attend(module.layer_idx, query, key, value, scaling), None  # type: ignore[arg-type]
+
+
+AttentionInterface.register(ATTENTION, _streams_attention)
+
+
+class MultiStreamModel(nn.Module):
+    """`base` (a transformers causal language model) reading grids of `layout`.
+
+    Takes `base` over: its attention implementation and conv blocks are exchanged in place.
+    """
+
+    def __init__(self, base: Any, layout: Layout) -> None:
+        super().__init__()
+        config = base.config
+        if config.model_type not in MODEL_TYPES:
+            raise CheckpointError(
+                "model type", expected=" or ".join(MODEL_TYPES), got=repr(config.model_type)
+            )
+        alien = set(config.layer_types) - {"full_attention", "conv"}
+        if alien:
+            raise CheckpointError(
+                "layer types", expected="full_attention or conv", got=sorted(alien)
+            )
+        base.set_attn_implementation(ATTENTION)
+        for layer in base.get_decoder().layers:
+            if hasattr(layer, "conv"):
+                layer.conv = StreamShortConv(layer.conv)
+        self.base = base
+        self.layout = layout
+        self.channel_embedding: nn.Embedding | None = None
+        if layout.channel_embedding:
+            self.channel_embedding = nn.Embedding(layout.num_channels, config.hidden_size)
+            self.channel_embedding.weight.data.normal_(0.0, config.initializer_range)
+            self.channel_embedding.to(base.device, base.dtype)
+
+    @property
+    def config(self) -> Any:
+        """The transformers configuration."""
+        return self.base.config
+
+    def forward(self, tokens_BRC: Tensor) -> Tensor:
+        """Logits [B, R, C, V] of whole grids, with gradients: the training forward."""
+        B, R, C = tokens_BRC.shape
+        if C != self.layout.num_channels:
+            raise LayoutError("grid", expected=f"{self.layout.num_channels} channels", got=C)
+        streams = WholeGrids(B, R, C, self.layout.conv_mode, tokens_BRC.device)
+        hidden_BTD = self.hidden(tokens_BRC.flatten(1), streams)
+        logits_BTV = self.head(hidden_BTD)
+        return logits_BTV.view(B, R, C, -1)
+
+    def hidden(self, tokens_BT: Tensor, streams: Streams) -> Tensor:
+        """Hidden states [B, T, D] after the final norm, of row-major cells [B, T]."""
+        decoder = self.base.get_decoder()
+        embeds_BTD = decoder.embed_tokens(tokens_BT)
+        if self.channel_embedding is not None:
+            C = self.layout.num_channels
+            embeds_BTD = embeds_BTD.unflatten(1, (-1, C)) + self.channel_embedding.weight
+            embeds_BTD = embeds_BTD.flatten(1, 2)
+        output = decoder(
+            inputs_embeds=embeds_BTD,
+            position_ids=streams.positions_BT,
+            attention_mask={"full_attention": None, "conv": None},
+            use_cache=False,
+            streams=streams,
+        )
+        hidden_BTD: Tensor = output.last_hidden_state
+        return hidden_BTD
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits [..., V] of hidden states [..., D]."""
+        logits: Tensor = self.base.get_output_embeddings()(hidden)
+        return logits
