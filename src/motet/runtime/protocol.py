@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class State(Protocol):
         """The tokens that were read, [num_rows, C]; a copy."""
         ...
 
-    def fork(self) -> State:
+    def fork(self) -> Self:
         """An independent copy; the parent is untouched by what happens to it."""
         ...
 

@@ -46,13 +46,7 @@ class StreamCodec:
     def load(cls, directory: Path, layout: Layout) -> StreamCodec:
         """Read `tokenizer.json` of a model directory; TokenizerError if missing or unfit."""
         path = directory / TOKENIZER_FILE
-        if not path.is_file():
-            raise TokenizerError("tokenizer file", expected=str(path), got="no such file")
-        try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises bare Exception
-            raise TokenizerError(str(path), expected="a tokenizer file", got=error) from None
-        return cls(tokenizer, layout, where=str(path))
+        return cls(read_tokenizer(path), layout, where=str(path))
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a whole message, without any control token."""
@@ -113,6 +107,16 @@ class StreamCodec:
                 f"{where}: {meaning} token {token.id}", expected=repr(token.text), got=repr(got),
                 fix="use the tokenizer that belongs to this layout",
             )  # fmt: skip
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Read a `tokenizer.json`; TokenizerError if it is missing or broken."""
+    if not path.is_file():
+        raise TokenizerError("tokenizer file", expected=str(path), got="no such file")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises bare Exception, nothing narrower
+        raise TokenizerError(str(path), expected="a tokenizer file", got=error) from None
 
 
 def _exact(tokenizer: Tokenizer, where: str) -> Tokenizer:

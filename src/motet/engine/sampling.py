@@ -1,0 +1,92 @@
+"""Logits to a token id, one cell at a time.
+
+The random number of a cell depends on nothing but the seed, the row and the channel (Philox, a
+counter-based generator). So the same seed gives the same grid whatever shares the batch, and a
+session that was rewound, forked or saved goes on exactly as it would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motet.engine.settings import Sampling
+
+BLOCK_ROWS = 64
+
+Logits = NDArray[np.float32]
+
+
+class Dice:
+    """Uniform numbers in [0, 1) for every (row, channel) of one session."""
+
+    def __init__(self, seed: int, num_channels: int) -> None:
+        self._seed = seed
+        self._num_channels = num_channels
+        self._block_index = -1
+        self._block_RC = np.empty((0, num_channels))
+
+    def roll(self, row: int, channel: int) -> float:
+        """The number of cell (row, channel)."""
+        index = row // BLOCK_ROWS
+        if index != self._block_index:
+            bits = np.random.Philox(key=np.array([self._seed, index], dtype=np.uint64))
+            self._block_RC = np.random.Generator(bits).random((BLOCK_ROWS, self._num_channels))
+            self._block_index = index
+        return float(self._block_RC[row % BLOCK_ROWS, channel])
+
+
+def penalise_repetition(logits_V: Logits, said: Collection[int], penalty: float) -> Logits:
+    """Make tokens that were already said less likely (the rule of CTRL, arXiv:1909.05858)."""
+    if penalty == 1.0 or not said:
+        return logits_V
+    ids = np.fromiter(said, dtype=np.int64)
+    logits_V = logits_V.copy()
+    chosen = logits_V[ids]
+    logits_V[ids] = np.where(chosen > 0, chosen / penalty, chosen * penalty)
+    return logits_V
+
+
+def penalise_silence(logits_V: Logits, silence_id: int, penalty: float) -> Logits:
+    """Take `penalty` off the silence logit."""
+    if penalty == 0.0:
+        return logits_V
+    logits_V = logits_V.copy()
+    logits_V[silence_id] -= penalty
+    return logits_V
+
+
+def sample(logits_V: Logits, sampling: Sampling, uniform: float) -> int:
+    """Draw a token id; `uniform` in [0, 1) decides. Ties go to the lower id."""
+    if sampling.temperature == 0.0:
+        return int(np.argmax(logits_V))
+    ids, logits = _top_k(logits_V, sampling.top_k)
+    scaled = (logits.astype(np.float64) - logits[0]) / sampling.temperature
+    probabilities = np.exp(scaled)
+    probabilities /= probabilities.sum()
+    kept = _nucleus_size(probabilities, sampling.top_p)
+    kept = min(kept, int(np.sum(probabilities >= sampling.min_p * probabilities[0])))
+    cumulative = np.cumsum(probabilities[:kept])
+    drawn = int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
+    return int(ids[min(drawn, kept - 1)])
+
+
+def _top_k(logits_V: Logits, k: int) -> tuple[NDArray[np.int64], Logits]:
+    """The k likeliest ids (all if k is 0) and their logits, likeliest first, then lower id."""
+    if 0 < k < logits_V.shape[0]:
+        threshold = np.partition(logits_V, -k)[-k]
+        candidates = np.flatnonzero(logits_V >= threshold)
+    else:
+        k, candidates = logits_V.shape[0], np.arange(logits_V.shape[0])
+    order = np.argsort(-logits_V[candidates], kind="stable")[:k]
+    ids = candidates[order]
+    return ids, logits_V[ids]
+
+
+def _nucleus_size(probabilities: NDArray[np.float64], top_p: float) -> int:
+    """How many of the likeliest tokens make up at least `top_p` (always one)."""
+    if top_p >= 1.0:
+        return len(probabilities)
+    return int(np.searchsorted(np.cumsum(probabilities), top_p)) + 1
