@@ -1,0 +1,32 @@
+"""Fixtures that several test folders share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from motet.runtime.torch import TorchRuntime
+from tests.tiny import CASES, Case, tiny_runtime
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """On tensors as small as these, more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", params=CASES, ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Every architecture, conv mode and number of channels."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def runtime(case: Case) -> TorchRuntime:
+    """The runtime of `case`."""
+    return tiny_runtime(case)

@@ -1,0 +1,1 @@
+"""The laws of a multi-stream model, as checks that any runtime must pass, and their mutants."""
