@@ -41,8 +41,21 @@ def open_runtime(
         from motet.runtime.torch import TorchRuntime
         from motet.runtime.torch.checkpoint import load_model
     except ModuleNotFoundError as error:
-        raise SettingError(
-            f"runtime {name}", expected="PyTorch and transformers", got=f"no {error.name}",
-            fix="install motet[torch]",
-        ) from None  # fmt: skip
+        raise _not_installed(name, error) from None
     return TorchRuntime(load_model(directory, dtype=dtype.value, conv_mode=conv_mode))
+
+
+def weight_shapes(directory: ModelDirectory) -> dict[str, list[int]]:
+    """Shapes of a model's tensors, without loading them."""
+    try:
+        from motet.runtime.torch.checkpoint import tensor_shapes
+    except ModuleNotFoundError as error:
+        raise _not_installed(RuntimeName.TORCH, error) from None
+    return tensor_shapes(directory.path)
+
+
+def _not_installed(name: RuntimeName, error: ModuleNotFoundError) -> SettingError:
+    return SettingError(
+        f"runtime {name.value}", expected="PyTorch and transformers", got=f"no {error.name}",
+        fix="install motet[torch]",
+    )  # fmt: skip

@@ -1,0 +1,5 @@
+"""`python -m motet`."""
+
+from motet.cli.main import main
+
+main()

@@ -1,0 +1,39 @@
+"""Sampling knobs as they are written on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from motet.engine import Sampling
+from motet.errors import SettingError
+
+_TYPES = {f.name: int if f.name == "top_k" else float for f in dataclasses.fields(Sampling)}
+
+
+def global_sampling(default: Sampling, knobs: Mapping[str, float | None]) -> Sampling:
+    """The model's default with the knobs that were given."""
+    given = {name: value for name, value in knobs.items() if value is not None}
+    return dataclasses.replace(default, **given)  # type: ignore[arg-type]
+
+
+def channel_sampling(base: Sampling, options: Sequence[str]) -> dict[str, Sampling]:
+    """`Think:temperature=0.3,top_k=5` and the like; knobs that are not named stay as in `base`."""
+    samplers: dict[str, Sampling] = {}
+    for option in options:
+        channel, colon, pairs = option.partition(":")
+        knobs: dict[str, float] = {}
+        for pair in pairs.split(","):
+            name, equals, value = pair.partition("=")
+            try:
+                knobs[name] = _TYPES[name](value)
+            except (KeyError, ValueError):
+                colon = ""
+            if not (colon and equals):
+                raise SettingError(
+                    "--sampling", expected=f"CHANNEL:KNOB=VALUE with {', '.join(_TYPES)}",
+                    got=repr(option),
+                )  # fmt: skip
+        current = samplers.get(channel, base)
+        samplers[channel] = dataclasses.replace(current, **knobs)  # type: ignore[arg-type]
+    return samplers
