@@ -8,6 +8,7 @@ Beside the tokens a grid says which cells were given from outside and which were
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +22,11 @@ from motet.errors import GridError
 Tokens: TypeAlias = NDArray[np.int32]
 Mask: TypeAlias = NDArray[np.bool_]
 TOKEN_DTYPE = np.dtype(np.int32)
+
+_BROKEN_FILE = (
+    BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, AttributeError,
+    RuntimeError,  # zipfile: encrypted, or an unknown compression
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,19 +98,23 @@ class Grid:
         return Grid(self.tokens_RC[:num_rows].copy(), self.given_RC[:num_rows].copy())
 
     def save(self, path: Path) -> None:
-        """Write an .npz file with `tokens` and `given`."""
-        with path.open("wb") as file:
+        """Write an .npz file with `tokens` and `given`, whole or not at all."""
+        partial = path.with_name(path.name + ".partial")
+        with partial.open("wb") as file:
             np.savez_compressed(file, tokens=self.tokens_RC, given=self.given_RC)
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Grid:
         """Read what `save` wrote; GridError if the file is missing or not a grid."""
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                 if set(data.files) != {"tokens", "given"}:
-                    raise GridError(str(path), expected="arrays tokens, given", got=data.files)
+                    raise GridError("arrays", expected="tokens, given", got=data.files)
                 return cls(data["tokens"], data["given"])
+        except GridError as error:
+            raise GridError(f"{path}: {error}") from None
         except FileNotFoundError:
             raise GridError("grid file", expected=str(path), got="no such file") from None
-        except (BadZipFile, ValueError, OSError, EOFError, AttributeError, TypeError) as error:
+        except _BROKEN_FILE as error:
             raise GridError(str(path), expected="a grid file (.npz)", got=error) from None

@@ -73,10 +73,8 @@ class Layout:
         names = [channel.name for channel in self.channels]
         if not names:
             raise LayoutError("layout has no channels", expected="at least one")
-        if len(set(names)) < len(names) or not all(names):
-            raise LayoutError(
-                "channel names", expected="distinct, non-empty names", got=", ".join(names)
-            )
+        if len(set(names)) < len(names) or not all(n and n.isprintable() for n in names):
+            raise LayoutError("channel names", expected="distinct, printable names", got=names)
         outputs = [c.name for c in self.channels if c.role is Role.OUTPUT]
         if len(outputs) != 1:
             raise LayoutError("layout", expected="exactly one output channel", got=outputs)
@@ -181,7 +179,7 @@ class Layout:
             channels.append(Channel(values["name"], Role(_one_of(values["role"], Role, at))))
         rows = []
         for i, row in enumerate(fields["warm_start"]):
-            if not isinstance(row, list) or not all(type(t) is int and t >= 0 for t in row):
+            if not isinstance(row, list) or not all(map(_is_token_id, row)):
                 raise LayoutError(f"{where}: warm_start[{i}]", expected="a list of token ids")
             rows.append(tuple(row))
         return cls(
@@ -207,7 +205,9 @@ class Layout:
             data = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             raise LayoutError("layout file", expected=str(path), got="no such file") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise LayoutError("layout file", expected=str(path), got=error) from None
+        except (ValueError, RecursionError) as error:
             raise LayoutError(str(path), expected="JSON", got=error) from None
         return cls.from_json(data, where=str(path))
 
@@ -243,6 +243,10 @@ def _fields(data: object, types: dict[str, Any], where: str) -> dict[str, Any]:
     return data
 
 
+def _is_token_id(value: object) -> bool:
+    return type(value) is int and 0 <= value <= np.iinfo(TOKEN_DTYPE).max
+
+
 def _one_of(value: str, kind: type[StrEnum], where: str) -> str:
     if value not in [member.value for member in kind]:
         allowed = " or ".join(member.value for member in kind)
@@ -258,6 +262,8 @@ def _special_from_json(data: object, where: str) -> SpecialToken | None:
     if data is None:
         return None
     fields = _fields(data, {"id": int, "text": str}, where)
-    if fields["id"] < 0:
-        raise LayoutError(f"{where}: id", expected="a token id >= 0", got=fields["id"])
+    if not _is_token_id(fields["id"]):
+        raise LayoutError(f"{where}: id", expected="a token id", got=fields["id"])
+    if any("\ud800" <= character <= "\udfff" for character in fields["text"]):
+        raise LayoutError(f"{where}: text", expected="no surrogates", got=repr(fields["text"]))
     return SpecialToken(fields["id"], fields["text"])
