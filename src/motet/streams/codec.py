@@ -20,6 +20,7 @@ from motet.streams.detokenize import Detokenizer
 from motet.streams.layout import Layout, SpecialToken
 
 TOKENIZER_FILE = "tokenizer.json"
+_UTF8_BYTES = frozenset(range(0xF5)) - {0xC0, 0xC1}
 _PROBE = " a\n\tb  c, <|x|> e\u0301 \u6f22\U0001f642\r\n "
 
 
@@ -37,6 +38,11 @@ class StreamCodec:
         for meaning, token in (("silence", layout.silence), ("end", layout.end)):
             if token is not None:
                 self._check_special(meaning, token, where)
+        letters = {letter for letter, byte in _byte_of_letter().items() if byte in _UTF8_BYTES}
+        if missing := sorted(letters - self._tokenizer.get_vocab().keys()):
+            raise TokenizerError(
+                where, expected="a token for every byte", got=f"none for {missing}"
+            )
         if (got := self.decode(self.encode(_PROBE))) != _PROBE:
             raise TokenizerError(
                 where, expected=f"{_PROBE!r} to survive a round trip", got=f"{got!r}"
@@ -84,9 +90,12 @@ class StreamCodec:
     def _look_up(self, token_id: int) -> bytes:
         if token_id in self._added:
             return self._added[token_id].encode("utf-8")
-        token = self._tokenizer.id_to_token(token_id)
+        in_range = 0 <= token_id < 2**32  # what the library can be asked
+        token = self._tokenizer.id_to_token(token_id) if in_range else None
         if token is None:
             raise TokenizerError("token id", expected=f"0 to {self.vocab_size - 1}", got=token_id)
+        if not _byte_of_letter().keys() >= set(token):
+            raise TokenizerError(f"token {token_id}", expected="byte-level letters", got=token)
         return bytes(map(_byte_of_letter().__getitem__, token))
 
     def _spell(self, token_id: int) -> list[int]:
@@ -131,6 +140,12 @@ def _exact(tokenizer: Tokenizer, where: str) -> Tokenizer:
     if normalizer not in (None, "NFC"):
         raise TokenizerError(where, expected="no normalizer", got=normalizer)
     settings.update(normalizer=None, truncation=None, padding=None)
+    for added in settings["added_tokens"]:
+        added.update(lstrip=False, rstrip=False)
+    pre_tokenizer = settings.get("pre_tokenizer") or {}
+    for step in pre_tokenizer.get("pretokenizers", [pre_tokenizer]):
+        if step.get("type") == "ByteLevel":
+            step["add_prefix_space"] = False
     exact = Tokenizer.from_str(json.dumps(settings))
     exact.encode_special_tokens = True
     return exact
