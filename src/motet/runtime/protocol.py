@@ -114,7 +114,10 @@ class Runtime(Protocol, Generic[StateT]):
 
 
 def check_tokens(
-    runtime: Runtime[StateT], states: Sequence[StateT], tokens: Sequence[Tokens]
+    runtime: Runtime[StateT],
+    states: Sequence[StateT],
+    tokens: Sequence[Tokens],
+    channels: Sequence[int] | None = None,
 ) -> None:
     """Raise the error that `Runtime.forward` promises if the arguments do not fit."""
     if len(states) != len(tokens) or len({id(state) for state in states}) < len(states):
@@ -123,11 +126,15 @@ def check_tokens(
             got=f"{len(states)} states, {len(tokens)} blocks",
         )  # fmt: skip
     num_channels = runtime.layout.num_channels
+    if channels is not None and not all(0 <= channel < num_channels for channel in channels):
+        raise GridError("channels", expected=f"0 to {num_channels - 1}", got=list(channels))
     for state, block in zip(states, tokens, strict=True):
         if block.ndim != 2 or block.shape[1] != num_channels or block.shape[0] < 1:
             raise GridError(
                 "rows", expected=f"shape [R >= 1, {num_channels}]", got=list(block.shape)
             )
+        if block.dtype.kind not in "iu":
+            raise GridError("rows", expected="integer token ids", got=block.dtype)
         if block.min() < 0 or block.max() >= runtime.vocab_size:
             raise GridError(
                 "token ids", expected=f"0 to {runtime.vocab_size - 1}",

@@ -73,7 +73,8 @@ class Layout:
         names = [channel.name for channel in self.channels]
         if not names:
             raise LayoutError("layout has no channels", expected="at least one")
-        if len(set(names)) < len(names) or not all(n and n.isprintable() for n in names):
+        printable = all(isinstance(n, str) and n and n.isprintable() for n in names)
+        if len(set(names)) < len(names) or not printable:
             raise LayoutError("channel names", expected="distinct, printable names", got=names)
         outputs = [c.name for c in self.channels if c.role is Role.OUTPUT]
         if len(outputs) != 1:

@@ -59,10 +59,10 @@ class TorchRuntime:
         channels: Sequence[int] | None = None,
     ) -> list[NDArray[np.float32]]:
         """Read rows; see `Runtime.forward`. Long prefills are read in blocks of 256 rows."""
-        check_tokens(self, states, tokens)
+        check_tokens(self, states, tokens, channels)
         columns = list(range(self.layout.num_channels) if channels is None else channels)
         parts: list[list[NDArray[np.float32]]] = [[] for _ in states]
-        for start in range(0, max(block.shape[0] for block in tokens), PREFILL_ROWS):
+        for start in range(0, max((block.shape[0] for block in tokens), default=0), PREFILL_ROWS):
             stop = start + PREFILL_ROWS
             live = [i for i, block in enumerate(tokens) if block.shape[0] > start]
             blocks = [tokens[i][start:stop] for i in live]
@@ -115,8 +115,8 @@ class TorchRuntime:
 
     def save_state(self, state: TorchState, path: Path) -> None:
         """Write a state to a safetensors file, whole or not at all."""
-        save_state(state, path, self.layout)
+        save_state(state, path, self.model)
 
     def load_state(self, path: Path) -> TorchState:
         """Read what `save_state` wrote; StateError if it is broken or of another model."""
-        return load_state(path, self.layout, self.open)
+        return load_state(path, self.model, self.open)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from motet.errors import StateError
-from motet.runtime.torch.state import TorchState
-from motet.streams.layout import Layout
+from motet.runtime.torch.multistream import MultiStreamModel
+from motet.runtime.torch.state import SNAPSHOT_ROWS, TorchState
 
 STATE_VERSION = "1"
 
 
-def save_state(state: TorchState, path: Path, layout: Layout) -> None:
+def save_state(state: TorchState, path: Path, model: MultiStreamModel) -> None:
     """Write a state to `path`; an interrupted write leaves what was there before."""
-    num_cells = state.num_rows * layout.num_channels
+    num_cells = state.num_rows * model.layout.num_channels
     tensors = {"tokens": torch.from_numpy(state.tokens_RC)}
     for layer, buffer in state.kv.items():
         tensors[f"kv.{layer}"] = buffer[:, :, :num_cells].contiguous()
@@ -31,33 +31,42 @@ def save_state(state: TorchState, path: Path, layout: Layout) -> None:
         "motet_state": STATE_VERSION,
         "num_rows": str(state.num_rows),
         "max_rows": str(state.max_rows),
-        "layout": json.dumps(layout.to_json()),
+        "layout": json.dumps(model.layout.to_json()),
+        "weights": _fingerprint(model),
     }
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata)
     partial.replace(path)
 
 
-def load_state(path: Path, layout: Layout, open_state: Callable[[int], TorchState]) -> TorchState:
+def load_state(
+    path: Path, model: MultiStreamModel, open_state: Callable[[int], TorchState]
+) -> TorchState:
     """Read a state; StateError if the file is broken, alien, or of another model."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("motet_state") != STATE_VERSION:
-                raise StateError(str(path), expected=f"a saved state, version {STATE_VERSION}")
-            if json.loads(metadata["layout"]) != layout.to_json():
-                raise StateError(str(path), expected="a state of this model", got="another layout")
+                raise StateError("file", expected=f"a saved state, version {STATE_VERSION}")
+            if json.loads(metadata["layout"]) != model.layout.to_json():
+                raise StateError("model", expected="the same layout", got="another layout")
+            if metadata["weights"] != _fingerprint(model):
+                raise StateError("model", expected="the same weights", got="other weights")
             state = open_state(int(metadata["max_rows"]))
             state.num_rows = int(metadata["num_rows"])
-            _fill(state, {key: file.get_tensor(key) for key in file.keys()}, path)  # noqa: SIM118
+            if not 0 <= state.num_rows <= state.max_rows:
+                raise StateError("rows", expected=f"0 to {state.max_rows}", got=state.num_rows)
+            _fill(state, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
             return state
+    except StateError as error:
+        raise StateError(f"{path}: {error}") from None
     except FileNotFoundError:
         raise StateError("saved state", expected=str(path), got="no such file") from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise StateError(str(path), expected="a saved state", got=error) from None
 
 
-def _fill(state: TorchState, tensors: dict[str, torch.Tensor], path: Path) -> None:
+def _fill(state: TorchState, tensors: dict[str, torch.Tensor]) -> None:
     num_cells = state.num_rows * state.tokens.shape[1]
     targets = {"tokens": torch.from_numpy(state.tokens)[: state.num_rows]}
     for layer, buffer in state.kv.items():
@@ -72,12 +81,23 @@ def _fill(state: TorchState, tensors: dict[str, torch.Tensor], path: Path) -> No
         got = tensors.pop(key)
         if got.shape != target.shape or got.dtype != target.dtype:
             raise StateError(
-                f"{path}: {key}", expected=f"{list(target.shape)} {target.dtype}",
+                key, expected=f"{list(target.shape)} {target.dtype}",
                 got=f"{list(got.shape)} {got.dtype}", fix="load it with the model that saved it",
             )  # fmt: skip
         target.copy_(got)
-    if tensors or any(past.keys() != state.conv.keys() for past in pasts.values()):
-        raise StateError(str(path), expected="the tensors of this model", got=sorted(tensors))
-    state.conv = pasts.pop(-1, state.conv)
-    state.snapshots = pasts or {0: state.conv}
-    state.tokens = np.ascontiguousarray(state.tokens)
+    whole = all(past.keys() == state.conv.keys() for past in pasts.values())
+    rows = {-1, *range(0, state.num_rows + 1, SNAPSHOT_ROWS)} if state.conv else set()
+    if tensors or not whole or pasts.keys() != rows:
+        raise StateError("tensors", expected="those of this model", got="fewer or others")
+    if pasts:
+        state.conv = pasts.pop(-1)
+        state.snapshots = pasts
+
+
+def _fingerprint(model: MultiStreamModel) -> str:
+    """A hash of some numbers of every tensor: other weights have another one."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        some = tensor.flatten()[:: 1 + tensor.numel() // 64].float().cpu().numpy()
+        digest.update(f"{name} {list(tensor.shape)}".encode() + some.tobytes())
+    return digest.hexdigest()
