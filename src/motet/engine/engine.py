@@ -61,12 +61,17 @@ class Engine(Generic[StateT]):
         ready = [(s, block) for s in sessions if s.is_active and (block := s.next_block())]
         if not ready:
             return []
-        logits = self.runtime.forward(
-            [session.state for session, _ in ready],
-            [block.tokens_RC for _, block in ready],
-            wanted=Wanted.LAST,
-            channels=self._sampled,
-        )
+        try:
+            logits = self.runtime.forward(
+                [session.state for session, _ in ready],
+                [block.tokens_RC for _, block in ready],
+                wanted=Wanted.LAST,
+                channels=self._sampled,
+            )
+        except BaseException:  # also Ctrl-C: a long prefill may have been read in part
+            for session, _ in ready:
+                self.runtime.truncate(session.state, len(session.rows))
+            raise
         return [
             (session, session.advance(block, last[-1]))
             for (session, block), last in zip(ready, logits, strict=True)
@@ -91,6 +96,7 @@ class Engine(Generic[StateT]):
         """An independent copy of a session, going on under `settings` (default: the same)."""
         twin = Session(self.codec, settings or session.settings, session.state.fork())
         twin.turn_starts = list(session.turn_starts)
+        twin.continued_at = list(session.continued_at)
         twin.restore(session.rows)
         twin.stopped_by = session.stopped_by
         twin.logits_XV = session.logits_XV

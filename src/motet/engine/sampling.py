@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motet.engine.settings import Sampling
+from motet.errors import SessionError
 
 BLOCK_ROWS = 64
 
@@ -45,7 +46,8 @@ def penalise_repetition(logits_V: Logits, said: Collection[int], penalty: float)
     ids = np.fromiter(said, dtype=np.int64)
     logits_V = logits_V.copy()
     chosen = logits_V[ids]
-    logits_V[ids] = np.where(chosen > 0, chosen / penalty, chosen * penalty)
+    with np.errstate(over="ignore"):  # of both products one is thrown away
+        logits_V[ids] = np.where(chosen > 0, chosen / penalty, chosen * penalty)
     return logits_V
 
 
@@ -60,14 +62,21 @@ def penalise_silence(logits_V: Logits, silence_id: int, penalty: float) -> Logit
 
 def sample(logits_V: Logits, sampling: Sampling, uniform: float) -> int:
     """Draw a token id; `uniform` in [0, 1) decides. Ties go to the lower id."""
+    if not np.isfinite(logits_V.max()):
+        raise SessionError(
+            "logits", expected="finite numbers", got=logits_V.max(),
+            fix="check the weights, or compute in float32",
+        )  # fmt: skip
     if sampling.temperature == 0.0:
         return int(np.argmax(logits_V))
     ids, logits = _top_k(logits_V, sampling.top_k)
-    scaled = (logits.astype(np.float64) - logits[0]) / sampling.temperature
+    with np.errstate(over="ignore"):  # next to nothing, divided by a tiny temperature
+        scaled = (logits.astype(np.float64) - logits[0]) / sampling.temperature
     probabilities = np.exp(scaled)
     probabilities /= probabilities.sum()
     kept = _nucleus_size(probabilities, sampling.top_p)
     kept = min(kept, int(np.sum(probabilities >= sampling.min_p * probabilities[0])))
+    kept = min(kept, int(np.count_nonzero(probabilities)))
     cumulative = np.cumsum(probabilities[:kept])
     drawn = int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
     return int(ids[min(drawn, kept - 1)])

@@ -17,7 +17,7 @@ from motet.engine.message import check_message, message_tokens
 from motet.engine.sampling import Dice, Logits, penalise_repetition, penalise_silence, sample
 from motet.engine.settings import Feed, Settings
 from motet.engine.turn import StopReason, Turn
-from motet.errors import ContextFullError, InputError, SessionError
+from motet.errors import ContextFullError, InputError, MotetError, SessionError
 from motet.protocol.row import Row
 from motet.runtime.protocol import StateT
 from motet.streams.codec import StreamCodec
@@ -27,11 +27,11 @@ from motet.streams.layout import Layout, Role
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Rows [R, C] to read next, and which of their cells are given."""
+    """Rows [R, C] to read next, which of their cells are given, and where in it messages begin."""
 
     tokens_RC: Tokens
     given_RC: Mask
-    starts_turn: bool
+    turn_starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Session(Generic[StateT]):
     """One conversation. Made by `Engine.open`, `Engine.fork` and `Engine.resume`.
 
     logits_XV: logits of the sampled channels that predict the next row; None before any row.
+    turn_starts, continued_at: the rows where messages began and where `continue_turn` was called.
     """
 
     def __init__(self, codec: StreamCodec, settings: Settings, state: StateT) -> None:
@@ -55,13 +56,14 @@ class Session(Generic[StateT]):
         self.state = state
         self.rows: list[Row] = []
         self.turn_starts: list[int] = []
+        self.continued_at: list[int] = []
         self.stopped_by: StopReason | None = None
         self.logits_XV: Logits | None = None
         self._silence_id = 0 if codec.silence_id is None else codec.silence_id
         self.queues: list[deque[Queued]] = [deque() for _ in self.layout.channels]
         self.prefills: list[Block] = []
         if len(opening := self.layout.opening_RC()):
-            self.prefills.append(Block(opening, np.ones(opening.shape, np.bool_), False))
+            self.prefills.append(Block(opening, np.ones(opening.shape, np.bool_)))
         self._turn = Turn(self.layout, settings, [False] * self.layout.num_channels)
         self.restore([])
 
@@ -87,7 +89,7 @@ class Session(Generic[StateT]):
     def is_active(self) -> bool:
         """Whether the session has something to do; if not it is parked and costs nothing."""
         is_deciding = bool(self.turn_starts) and self.stopped_by is None
-        has_message = any(self.queues) or any(block.starts_turn for block in self.prefills)
+        has_message = any(self.queues) or any(block.turn_starts for block in self.prefills)
         return is_deciding or has_message
 
     def text(self, channel: str) -> str:
@@ -102,6 +104,7 @@ class Session(Generic[StateT]):
         tokens do not fit behind what is there; then nothing is queued.
         """
         ids = message_tokens(text, self.codec)
+        feed = self.settings.feed_for(self.layout, feed)
         channel = self.layout.prompt_index
         if self.layout.channels[channel].role is Role.INPUT and self._is_inside_message(channel):
             ids = [*([] if self.codec.end_id is None else [self.codec.end_id]), *ids]
@@ -111,24 +114,27 @@ class Session(Generic[StateT]):
                 got=len(ids), fix="shorten it or raise max_rows",
             )  # fmt: skip
         self._check_room(len(ids))
-        if (feed or self.settings.feed_for(self.layout)) is Feed.LIVE:
+        if feed is Feed.LIVE:
             self.queues[channel].extend(Queued(id_, n == 0) for n, id_ in enumerate(ids))
         else:
-            ids = [*(queued.token_id for queued in self.queues[channel]), *ids]
-            self.queues[channel].clear()
+            waiting = self.queues[channel]
+            starts = [n for n, queued in enumerate(waiting) if queued.starts_turn]
+            starts.append(len(waiting))
+            ids = [*(queued.token_id for queued in waiting), *ids]
+            waiting.clear()
             tokens = np.full((len(ids), self.layout.num_channels), self._silence_id, TOKEN_DTYPE)
             tokens[:, channel] = ids
-            self.prefills.append(Block(tokens, np.ones(tokens.shape, np.bool_), True))
+            self.prefills.append(Block(tokens, np.ones(tokens.shape, np.bool_), tuple(starts)))
 
     def interrupt(self, text: str, *, feed: Feed | None = None) -> None:
         """Drop what waits to be read from the User, and start this message now."""
         dropped = list(self.queues[self.layout.prompt_index])
-        kept_prefills = [block for block in self.prefills if not block.starts_turn]
+        kept_prefills = [block for block in self.prefills if not block.turn_starts]
         self.queues[self.layout.prompt_index].clear()
         self.prefills, prefills = kept_prefills, self.prefills
         try:
             self.give(text, feed=feed)
-        except (ContextFullError, InputError):
+        except MotetError:
             self.queues[self.layout.prompt_index].extend(dropped)
             self.prefills = prefills
             raise
@@ -144,11 +150,11 @@ class Session(Generic[StateT]):
         self.queues[index].extend(Queued(token_id) for token_id in ids)
 
     def continue_turn(self) -> None:
-        """Let a turn that was stopped (by a limit, say) go on with a fresh row limit."""
+        """Let a turn that was stopped by a limit go on, with all its limits counted anew."""
         if not self.turn_starts:
             raise SessionError("continue", expected="a message given before", got="none")
-        self.turn_starts.append(len(self.rows))
-        self._turn = Turn(self.layout, self.settings, self._turn.speaking)
+        self.continued_at.append(len(self.rows))
+        self._turn.go_on()
         self.stopped_by = None
 
     def next_block(self) -> Block | None:
@@ -168,10 +174,9 @@ class Session(Generic[StateT]):
             for queue in self.queues:
                 if queue:
                     queue.popleft()
-        if block.starts_turn:
-            self.turn_starts.append(len(self.rows))
+        if block.turn_starts:
+            self.turn_starts.extend(len(self.rows) + start for start in block.turn_starts)
             self.stopped_by = None
-            self._turn = Turn(self.layout, self.settings, self._turn.speaking)
         rows = [
             self._take(tokens, given)
             for tokens, given in zip(block.tokens_RC, block.given_RC, strict=True)
@@ -185,19 +190,23 @@ class Session(Generic[StateT]):
         """Make `rows` the session's past, and derive all that follows from them."""
         self.rows = []
         self.turn_starts = [start for start in self.turn_starts if start < len(rows)]
+        self.continued_at = [row for row in self.continued_at if row <= len(rows)]
         self._dice = Dice(self.settings.seed, self.layout.num_channels)
         self._said: list[set[int]] = [set() for _ in self.layout.channels]
         self._detokenizers = [self.codec.detokenizer() for _ in self.layout.channels]
         self._turn = Turn(self.layout, self.settings, [False] * self.layout.num_channels)
-        starts = set(self.turn_starts)
         for row in rows:
-            if len(self.rows) in starts:
-                self._turn = Turn(self.layout, self.settings, self._turn.speaking)
+            if len(self.rows) in self.continued_at:
+                self._turn.go_on()
             self._take(row.token_ids, row.given)
+        if len(rows) in self.continued_at:
+            self._turn.go_on()
 
     def _take(self, tokens_C: Tokens | tuple[int, ...], given_C: Mask | tuple[bool, ...]) -> Row:
         ids = tuple(int(token_id) for token_id in tokens_C)
         given = tuple(bool(is_given) for is_given in given_C)
+        if len(self.rows) in self.turn_starts:
+            self._turn = Turn(self.layout, self.settings, self._turn.speaking)
         for said, token_id in zip(self._said, ids, strict=True):
             if token_id not in (self.codec.silence_id, self.codec.end_id):
                 said.add(token_id)
@@ -213,11 +222,14 @@ class Session(Generic[StateT]):
         return row
 
     def _joined_prefill(self) -> Block:
-        blocks = self.prefills
+        blocks, starts, num_rows = self.prefills, [], 0
+        for block in blocks:
+            starts += [num_rows + start for start in block.turn_starts]
+            num_rows += len(block.tokens_RC)
         return Block(
             np.concatenate([block.tokens_RC for block in blocks]),
             np.concatenate([block.given_RC for block in blocks]),
-            any(block.starts_turn for block in blocks),
+            tuple(starts),
         )
 
     def _decode_row(self) -> Block:
@@ -234,7 +246,7 @@ class Session(Generic[StateT]):
             else:
                 tokens[0, channel] = self._draw(channel)
                 given[0, channel] = False
-        return Block(tokens, given, starts_turn)
+        return Block(tokens, given, (0,) if starts_turn else ())
 
     def _draw(self, channel: int) -> int:
         assert self.logits_XV is not None, "a session decodes only after it has read a row"
@@ -250,7 +262,8 @@ class Session(Generic[StateT]):
 
     def _is_inside_message(self, channel: int) -> bool:
         """Whether the channel has begun a message that nothing queued will close."""
-        return not self.queues[channel] and bool(self.rows) and self._turn.speaking[channel]
+        waits = self.queues[channel] or any(block.turn_starts for block in self.prefills)
+        return not waits and self._turn.speaking[channel]
 
     def _check_room(self, num_new_rows: int) -> None:
         waiting = max(map(len, self.queues)) + sum(len(b.tokens_RC) for b in self.prefills)

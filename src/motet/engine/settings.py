@@ -6,7 +6,6 @@ All values are checked when a `Settings` is made, so nothing below has to.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,13 +17,8 @@ from motet.streams.layout import Layout
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     kind = int if isinstance(low, int) else float
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if (
-        not is_number
-        or not math.isfinite(value)
-        or not low <= value <= high
-        or kind(value) != value
-    ):
+    is_number = isinstance(value, int | kind) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:
         raise SettingError(name, expected=f"{kind.__name__} from {low} to {high}", got=repr(value))
 
 
@@ -33,6 +27,14 @@ class Feed(StrEnum):
 
     LIVE = "live"
     PREFILL = "prefill"
+
+
+def as_feed(value: str) -> Feed:
+    """The Feed that `value` names; SettingError if it names none."""
+    try:
+        return Feed(value)
+    except ValueError:
+        raise SettingError("feed", expected=" or ".join(Feed), got=repr(value)) from None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,20 @@ class Settings:
         _check("max_rows", self.max_rows, 1, 10_000_000)
         _check("quiet_rows", self.quiet_rows, 1, 10_000_000)
         _check("mute_rows", self.mute_rows, 1, 10_000_000)
+        samplers = dict(self.channel_sampling)
+        for name, sampling in [("sampling", self.sampling), *samplers.items()]:
+            if not isinstance(sampling, Sampling):
+                raise SettingError(name, expected="a Sampling", got=repr(sampling))
+        # Copies: the caller's own mapping or set may change later, these settings may not.
+        object.__setattr__(self, "channel_sampling", samplers)
+        names = [*samplers, *self.ablate]
+        if isinstance(self.ablate, str) or not all(isinstance(name, str) for name in names):
+            raise SettingError(
+                "ablate and channel_sampling", expected="channel names",
+                got=f"{self.ablate!r} and {list(samplers)}",
+            )  # fmt: skip
+        object.__setattr__(self, "ablate", frozenset(self.ablate))
+        object.__setattr__(self, "feed", None if self.feed is None else as_feed(self.feed))
 
     def check_against(self, layout: Layout) -> None:
         """SettingError or LayoutError if these settings make no sense for `layout`."""
@@ -101,20 +117,21 @@ class Settings:
                 )
         if self.ablate and layout.silence is None:
             raise SettingError("ablate", expected="a model with a silence token", got="none")
-        if self.feed is Feed.LIVE and not layout.input_indices:
-            raise SettingError(
-                "feed", expected="prefill for a model without an input channel", got="live"
-            )
+        self.feed_for(layout)
 
     def sampling_of(self, name: str) -> Sampling:
         """The sampler of the channel called `name`."""
         return self.channel_sampling.get(name, self.sampling)
 
-    def feed_for(self, layout: Layout) -> Feed:
-        """The way messages are read under `layout`."""
-        if self.feed is not None:
-            return self.feed
-        return Feed.LIVE if layout.input_indices else Feed.PREFILL
+    def feed_for(self, layout: Layout, asked: str | None = None) -> Feed:
+        """The way a message is read under `layout`: as `asked`, as set here, or as it suits."""
+        has_inputs = bool(layout.input_indices)
+        feed = self.feed if asked is None else as_feed(asked)
+        if feed is Feed.LIVE and not has_inputs:
+            raise SettingError(
+                "feed", expected="prefill for a model without an input channel", got="live"
+            )
+        return feed or (Feed.LIVE if has_inputs else Feed.PREFILL)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values."""

@@ -41,6 +41,7 @@ class Voice:
     is_finishing: bool = False
     has_spoken: bool = False
     has_ended: bool = False
+    is_speaking: bool = False
     silent_rows: int = 0
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=LOOP_MAX_PERIOD * 4))
 
@@ -48,15 +49,17 @@ class Voice:
         self, token_id: int, silence_id: int | None, end_id: int | None, *, counts: bool
     ) -> None:
         """Take in the channel's next token; `counts` is False for words put into its mouth."""
+        self.is_speaking = token_id not in (silence_id, end_id)
         if token_id == silence_id:
             self.silent_rows += 1
             self.is_finishing = False
             return
         self.silent_rows = 0
         if not counts:
-            self.has_ended = token_id == end_id
+            self.is_finishing, self.has_ended = False, token_id == end_id
         elif self.is_finishing:
             self.is_finishing = token_id != end_id
+            self.recent.append(token_id)
         elif token_id == end_id:
             self.has_ended = True
         else:
@@ -78,6 +81,7 @@ class Turn:
             for channel, was_speaking in enumerate(speaking)
         ]
         self.num_rows = 0
+        self._limited_from = 0
         self.ttft_rows: int | None = None
 
     def hear(self, tokens_C: Sequence[int], given_C: Sequence[bool]) -> None:
@@ -89,10 +93,16 @@ class Turn:
         if self.ttft_rows is None and self.voices[self._layout.output_index].has_spoken:
             self.ttft_rows = self.num_rows
 
+    def go_on(self) -> None:
+        """Count the row limit, mute rows and repetition anew from here."""
+        self._limited_from = self.num_rows
+        for voice in self.voices:
+            voice.recent.clear()
+
     @property
     def speaking(self) -> list[bool]:
         """Per channel: in the middle of a message."""
-        return [v.is_finishing or (v.silent_rows == 0 and not v.has_ended) for v in self.voices]
+        return [v.is_finishing or v.is_speaking for v in self.voices]
 
     @property
     def silent_input_rows(self) -> int:
@@ -118,11 +128,12 @@ class Turn:
             return StopReason.END
         if any(is_loop(voice.recent) for voice in sampled):
             return StopReason.REPETITION
+        limited_rows = self.num_rows - self._limited_from
         if self._layout.input_indices:
             quiet = min(self.silent_input_rows, *(voice.silent_rows for voice in sampled))
-            if quiet >= self._settings.mute_rows:
+            if min(quiet, limited_rows) >= self._settings.mute_rows:
                 return StopReason.MUTE
-        return StopReason.MAX_ROWS if self.num_rows >= self._settings.max_rows else None
+        return StopReason.MAX_ROWS if limited_rows >= self._settings.max_rows else None
 
     def _rests(self, voice: Voice) -> bool:
         return voice.has_ended or voice.silent_rows >= self._settings.quiet_rows
