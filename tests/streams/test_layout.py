@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,11 @@ def layouts(draw: st.DrawFn) -> Layout:
     token_id = st.integers(0, 2**31 - 1)
     special = st.builds(SpecialToken, token_id, st.text(max_size=5))
     row = st.tuples(*[token_id] * len(names))
+    silence = draw(special if len(names) > 1 else special | st.none())
     return Layout(
         channels=tuple(map(Channel, names, roles)),
-        silence=draw(special if len(names) > 1 else special | st.none()),
-        end=draw(special | st.none()),
+        silence=silence,
+        end=draw((special | st.none()).filter(lambda end: end is None or end != silence)),
         conv_mode=draw(st.sampled_from(ConvMode)),
         channel_embedding=draw(st.booleans()),
         warm_start=tuple(draw(st.lists(row, max_size=3))),
@@ -237,3 +239,8 @@ def test_opening_rows() -> None:
     assert single_channel(None, opening=(5, 6)).opening_RC().tolist() == [[5], [6]]
     for layout in (LAYOUT, silent, alone):
         assert layout.opening_RC().dtype == np.int32
+
+
+def test_silence_cannot_end_a_message() -> None:
+    with pytest.raises(LayoutError, match="other than silence"):
+        dataclasses.replace(LAYOUT, end=LAYOUT.silence)

@@ -83,6 +83,8 @@ class Layout:
             raise LayoutError("layout of several channels", expected="a silence token", got="none")
         if self.num_channels > 1 and not self.input_indices:
             raise LayoutError("layout of several channels", expected="an input channel", got="none")
+        if self.silence is not None and self.silence == self.end:
+            raise LayoutError("end token", expected="one other than silence", got=self.end.text)
         for row in self.warm_start:
             if len(row) != self.num_channels:
                 raise LayoutError(

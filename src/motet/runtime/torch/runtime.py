@@ -24,7 +24,7 @@ class TorchRuntime:
     """A multi-stream model in evaluation mode, reading rows for many sessions."""
 
     def __init__(self, model: MultiStreamModel) -> None:
-        self.model = model.eval().requires_grad_(False)
+        self.model = model.eval()
         self._device = model.base.device
         self._dtype = model.base.dtype
 
