@@ -8,61 +8,76 @@ were made stands beside them in OUTPUT.meta.json, and a run with other settings 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from motet.cli.items import Identifier, Item, count_lines, read_items
+from motet.cli.opening import open_session
+from motet.cli.printable import json_line
+from motet.cli.progress import progress
+from motet.cli.provenance import check_provenance, meta_file, write_provenance
 from motet.engine import Engine, Session, Settings
 from motet.engine.reply import reply_of
 from motet.errors import ContextFullError, InputError
 
-Identifier = str | int
+_RESULT_KEYS = ("channels", "rows", "ttft_rows", "stopped_by")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One line of the input."""
-
-    line_number: int
-    id: Identifier
-    text: str
+def check_files(input_file: Path, output_file: Path) -> None:
+    """InputError if the input cannot be read or the output cannot become a file of results."""
+    if not input_file.is_file():
+        got = "a directory" if input_file.is_dir() else "no such file"
+        raise InputError("--input", expected="a JSONL file", got=f"{input_file}: {got}")
+    if not output_file.parent.is_dir():
+        got = f"no directory {output_file.parent}"
+        raise InputError("--output", expected="a file in a directory that exists", got=got)
+    if output_file.exists() and not output_file.is_file():
+        got = f"{output_file}: not a regular file"
+        raise InputError("--output", expected="a file", got=got)
+    for written in (output_file, meta_file(output_file)):
+        if written.exists() and written.samefile(input_file):
+            raise InputError("--output", expected="another file than --input", got=written)
 
 
 def decode_file(
-    engine: Engine[Any], settings: Settings, input_file: Path, output_file: Path, batch_size: int
+    engine: Engine[Any],
+    settings: Settings,
+    input_file: Path,
+    output_file: Path,
+    *,
+    batch_size: int,
+    meta: dict[str, Any],
+    console: Console,
 ) -> None:
     """Decode every line of `input_file` that `output_file` does not have yet.
 
-    A broken line ends the run with an InputError that names it, after the lines before it are
-    finished and written.
+    meta: how the results are made, for OUTPUT.meta.json. A broken line ends the run with an
+    InputError that names it, after the lines before it are finished and written. The files must
+    have passed `check_files`.
     """
-    items = _read_items(input_file)
-    num_lines = _count_lines(input_file)
-    _check_same_settings(output_file, {"model": engine.name, "settings": settings.to_json()})
+    check_provenance(output_file, meta)
     done = _finished_ids(output_file)
-    progress = Progress(
-        TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )  # fmt: skip
-    with progress, output_file.open("a", encoding="utf-8") as output:
-        task = progress.add_task("decoding", total=num_lines, completed=len(done))
-        pending = (item for item in items if item.id not in done)
-        for _ in _decode(engine, settings, pending, input_file, output, batch_size):
-            progress.advance(task)
+    write_provenance(output_file, meta)
+    pending = (item for item in read_items(input_file) if item.id not in done)
+    total = count_lines(input_file)
+    with (
+        _open_output(output_file) as output,
+        progress(console, total, min(len(done), total)) as advance,
+    ):
+        _decode(engine, settings, pending, output, batch_size, advance)
 
 
 def _decode(
     engine: Engine[Any],
     settings: Settings,
     items: Iterator[Item],
-    input_file: Path,
-    output: TextIO,
+    output: BinaryIO,
     batch_size: int,
-) -> Iterator[Identifier]:
+    advance: Callable[[], None],
+) -> None:
     running: dict[Identifier, Session[Any]] = {}
     broken: InputError | None = None
     is_exhausted = False
@@ -73,106 +88,71 @@ def _decode(
                 if item is None:
                     is_exhausted = True
                 else:
-                    running[item.id] = _start(engine, settings, item, input_file)
+                    running[item.id] = _start(engine, settings, item)
             except InputError as error:
                 broken, is_exhausted = error, True
         engine.step(list(running.values()))
         for id_, session in list(running.items()):
             if not session.is_active:
                 del running[id_]
-                output.write(json.dumps(_result(id_, session, engine), ensure_ascii=False) + "\n")
-                output.flush()
-                yield id_
+                _append(output, json_line(_result(id_, session, engine)))
+                advance()
     if broken is not None:
         raise broken
 
 
-def _start(engine: Engine[Any], settings: Settings, item: Item, file: Path) -> Session[Any]:
-    session = engine.open(settings)
+def _start(engine: Engine[Any], settings: Settings, item: Item) -> Session[Any]:
+    session = open_session(engine, settings)
     try:
         session.give(item.text)
     except (InputError, ContextFullError) as error:
-        raise InputError(f"{file}:{item.line_number}: {error}") from None
+        raise InputError(f"{item.where}: {error}") from None
     return session
 
 
 def _result(id_: Identifier, session: Session[Any], engine: Engine[Any]) -> dict[str, Any]:
     reply = reply_of(session, engine.name, seconds=0.0).to_json()
-    return {"id": id_} | {k: reply[k] for k in ("channels", "rows", "ttft_rows", "stopped_by")}
+    return {"id": id_} | {key: reply[key] for key in _RESULT_KEYS}
 
 
-def _read_items(path: Path) -> Iterator[Item]:
-    if not path.is_file():
-        raise InputError("--input", expected="a JSONL file", got=f"{path}: no such file")
-    return _parse_items(path)
+def _open_output(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab", buffering=0)
+    except OSError as error:
+        raise InputError("--output", expected="a file that can be written", got=error) from None
 
 
-def _parse_items(path: Path) -> Iterator[Item]:
-    seen: dict[Identifier, int] = {}
-    with path.open("rb") as file:
-        for line_number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}:{line_number}"
-            try:
-                data = json.loads(line.decode("utf-8"))
-            except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-                raise InputError(where, expected='JSON {"id", "text"}', got=error) from None
-            id_ = data.get("id") if isinstance(data, dict) else None
-            text = data.get("text") if isinstance(data, dict) else None
-            if not isinstance(id_, str | int) or isinstance(id_, bool) or not isinstance(text, str):
-                raise InputError(
-                    where, expected='{"id": string or integer, "text": string}',
-                    got=line.decode("utf-8").strip()[:80],
-                )  # fmt: skip
-            if id_ in seen:
-                raise InputError(where, expected="a new id", got=f"{id_!r} of line {seen[id_]}")
-            seen[id_] = line_number
-            yield Item(line_number, id_, text)
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for line in file if line.strip())
+def _append(output: BinaryIO, line: str) -> None:
+    rest = memoryview((line + "\n").encode("utf-8"))
+    try:
+        while rest:
+            rest = rest[output.write(rest) :]
+    except OSError as error:
+        raise InputError(
+            str(output.name), expected="room for a result", got=error,
+            fix="make room and start again: it goes on where it stopped",
+        ) from None  # fmt: skip
 
 
 def _finished_ids(path: Path) -> set[Identifier]:
     """Ids of the results in `path`, which is cut back to its last whole line."""
     if not path.exists():
         return set()
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
     ids: set[Identifier] = set()
-    for line_number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            ids.add(json.loads(line)["id"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}:{line_number}", expected="a result of motet run", got=error,
-                fix="give another --output",
-            ) from None  # fmt: skip
-    if len(whole) < len(content):
+    whole_bytes = 0
+    with path.open("rb") as file:
+        for line_number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break
+            whole_bytes += len(line)
+            try:
+                ids.add(json.loads(line)["id"])
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise InputError(
+                    f"{path}:{line_number}", expected="a result of motet run", got=error,
+                    fix="give another --output",
+                ) from None  # fmt: skip
+    if whole_bytes < path.stat().st_size:
         with path.open("r+b") as file:
-            file.truncate(len(whole))
+            file.truncate(whole_bytes)
     return ids
-
-
-def _check_same_settings(output_file: Path, meta: dict[str, Any]) -> None:
-    """Write OUTPUT.meta.json, or InputError if results made otherwise stand there already."""
-    path = output_file.with_name(output_file.name + ".meta.json")
-    if output_file.exists() and output_file.stat().st_size and path.exists():
-        try:
-            earlier = json.loads(path.read_text("utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(str(path), expected="JSON", got=error) from None
-        if earlier != meta:
-            raise InputError(
-                str(output_file), expected="results of the same model and settings",
-                got=f"others, see {path.name}", fix="give another --output",
-            )  # fmt: skip
-    try:
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(meta, indent=2) + "\n", "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError("--output", expected="a file that can be written", got=error) from None

@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
+from numpy.typing import NDArray
 
-from motet.engine import load
-from motet.errors import InputError
+from motet.cli.opening import open_engine
+from motet.cli.printable import printable
+from motet.errors import CheckpointError, InputError
 from motet.eval.convmode import ConvModeVerdict, judge, output_losses
-from motet.runtime.cost import cost_of
+from motet.runtime.cost import Cost, cost_of
 from motet.runtime.directory import EMBEDDED, Kind, ModelDirectory, read_directory
-from motet.runtime.opening import Dtype, weight_shapes
-from motet.streams.layout import ConvMode, Layout
+from motet.runtime.opening import Dtype, RuntimeName, weight_shapes
+from motet.streams.layout import ConvMode, SpecialToken
+
+Section = dict[str, str]
+
+_BYTES = {Dtype.FLOAT32: 4, Dtype.BFLOAT16: 2, Dtype.FLOAT16: 2}
 
 
 def inspect(
-    model: Annotated[str, typer.Argument(help="motet-tiny or a model directory.")] = EMBEDDED,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help=f"{EMBEDDED} or a model directory.")
+    ] = EMBEDDED,
     text: Annotated[
-        str | None, typer.Option(help="Measure this text's loss under each conv mode.")
+        str | None,
+        typer.Option(help="Measure the loss of this text under each conv mode.", metavar="TEXT"),
     ] = None,
     text_file: Annotated[
-        Path | None, typer.Option(help="The same with the text of a file.")
+        Path | None, typer.Option(help="The same with the text of a file.", metavar="FILE")
     ] = None,
-    dtype: Annotated[Dtype, typer.Option()] = Dtype.FLOAT32,
+    dtype: Annotated[
+        Dtype, typer.Option(help="Precision to count bytes and to measure in.")
+    ] = Dtype.FLOAT32,
 ) -> None:
-    """Print a model's architecture, layout, bytes and cost a row; given a text, its conv mode."""
+    """Print what a model is and what a row of it costs.
+
+    Given a text, also its loss under each conv mode, and which mode fits the model.
+    """
     directory = read_directory(model)
-    console = Console(highlight=False)
-    console.print(_architecture(directory), soft_wrap=True)
-    console.print(_layout(directory), soft_wrap=True)
-    console.print(_cost(directory, dtype), soft_wrap=True)
     measured = _text(text, text_file)
+    layout = directory.layout
+    cost = cost_of(
+        weight_shapes(directory), directory.config, layout.num_channels, len(layout.sampled_indices)
+    )
+    sections = {
+        "Architecture": _architecture(directory, cost),
+        "Layout": _layout(directory),
+        "Cost": _cost(cost, dtype),
+    }
     if measured is not None:
-        console.print(_conv_modes(directory, dtype, measured), soft_wrap=True)
+        title = f"Conv mode, by the loss of the text on {layout.names[layout.output_index]}"
+        sections[title] = _conv_mode(directory, cost, dtype, measured)
+    typer.echo("\n\n".join(_lines(title, rows) for title, rows in sections.items()))
+
+
+def _lines(title: str, rows: Section) -> str:
+    width = max(map(len, rows))
+    lines = [f"  {name:<{width}}  {printable(value)}" for name, value in rows.items()]
+    return "\n".join([title, *lines])
 
 
 def _text(text: str | None, file: Path | None) -> str | None:
@@ -50,91 +76,105 @@ def _text(text: str | None, file: Path | None) -> str | None:
         raise InputError("--text-file", expected="a UTF-8 text file", got=error) from None
 
 
-def _rows(title: str, rows: dict[str, object]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    for name, value in rows.items():
-        table.add_row(name, str(value))
-    return table
-
-
-def _architecture(directory: ModelDirectory) -> Table:
+def _architecture(directory: ModelDirectory, cost: Cost) -> Section:
     config = directory.config
-    layers = config.get("layer_types") or ["full_attention"] * config["num_hidden_layers"]
-    num_conv = layers.count("conv")
-    rows: dict[str, object] = {
-        "directory": directory.path,
+    numbers = {
+        key: _number(directory, key)
+        for key in (
+            "hidden_size", "num_attention_heads", "num_key_value_heads", "vocab_size",
+            "max_position_embeddings",
+        )
+    }  # fmt: skip
+    rows = {
+        "directory": str(directory.path),
         "kind": directory.kind.value,
-        "architecture": config.get("model_type"),
-        "layers": f"{num_conv} short conv, {len(layers) - num_conv} attention",
-        "width": config["hidden_size"],
-        "heads": f"{config['num_attention_heads']} query, {config['num_key_value_heads']} KV",
-        "vocabulary": config["vocab_size"],
-        "context": f"{config.get('max_position_embeddings')} rows",
+        "architecture": str(config.get("model_type")),
+        "layers": f"{cost.num_conv_layers} short conv, {cost.num_attention_layers} attention",
+        "width": str(numbers["hidden_size"]),
+        "heads": f"{numbers['num_attention_heads']} query, {numbers['num_key_value_heads']} KV",
+        "vocabulary": f"{numbers['vocab_size']:,} tokens",
+        "context": f"{numbers['max_position_embeddings']:,} rows",
     }
-    if config.get("num_experts"):
-        rows["experts"] = f"{config['num_experts']}, {config['num_experts_per_tok']} a cell"
-    return _rows("Architecture", rows)
+    if cost.distinct_experts:
+        num_experts = _number(directory, "num_experts")
+        rows["experts"] = f"{num_experts}, {config['num_experts_per_tok']} a cell"
+    return rows
 
 
-def _layout(directory: ModelDirectory) -> Table:
+def _number(directory: ModelDirectory, key: str) -> int:
+    value = directory.config.get(key)
+    if type(value) is not int:
+        raise CheckpointError(
+            f"{directory.path / 'config.json'}: {key}", expected="an integer", got=repr(value)
+        )
+    return value
+
+
+def _layout(directory: ModelDirectory) -> Section:
     layout = directory.layout
-    rows: dict[str, object] = {
-        f"channel {i}": f"{c.name} ({c.role.value})" for i, c in enumerate(layout.channels)
+    stated = "" if directory.conv_mode_known else " (assumed, not stated; --text measures it)"
+    return {
+        **{f"channel {i}": f"{c.name} ({c.role.value})" for i, c in enumerate(layout.channels)},
+        "silence": _token(layout.silence),
+        "end": _token(layout.end),
+        "conv mode": layout.conv_mode.value + stated,
+        "channel embedding": "yes" if layout.channel_embedding else "no",
+        "opening rows": str(len(layout.opening_RC())),
     }
-    rows["silence"] = "none" if layout.silence is None else _token(layout, "silence")
-    rows["end"] = "none" if layout.end is None else _token(layout, "end")
-    stated = "" if directory.conv_mode_known else " (assumed: not stated; measure with --text)"
-    rows["conv mode"] = layout.conv_mode.value + stated
-    rows["channel embedding"] = "yes" if layout.channel_embedding else "no"
-    rows["opening"] = f"{len(layout.opening_RC())} rows"
-    return _rows("Layout", rows)
 
 
-def _token(layout: Layout, which: str) -> str:
-    token = getattr(layout, which)
-    return f"{token.text!r} (id {token.id})"
+def _token(token: SpecialToken | None) -> str:
+    return "none" if token is None else f"{token.text!r} (id {token.id})"
 
 
-def _cost(directory: ModelDirectory, dtype: Dtype) -> Table:
-    layout = directory.layout
-    cost = cost_of(
-        weight_shapes(directory), directory.config, layout.num_channels, len(layout.sampled_indices)
-    )
-    size = 4 if dtype is Dtype.FLOAT32 else 2
-    rows: dict[str, object] = {
+def _cost(cost: Cost, dtype: Dtype) -> Section:
+    size = _BYTES[dtype]
+    rows = {
         "parameters": f"{cost.parameters:,}",
-        "weights": f"{cost.parameters * size:,} bytes as {dtype.value}",
-        "a row reads": f"{cost.row_parameters * size:,} bytes of weights",
-        "a row computes": f"{cost.row_multiply_adds:,} multiply-adds",
-        "a row adds": f"{cost.kv_values_per_row * size:,} bytes of keys and values",
-        "conv state": f"{cost.conv_values * size:,} bytes a session",
+        "weights": f"{_bytes(cost.parameters * size)} as {dtype.value}",
+        "a row reads": f"{_bytes(cost.row_parameters * size)} of weights",
+        "a row computes": f"{cost.row_multiply_adds:,} multiply-adds with weights",
+        "a row adds": f"{_bytes(cost.kv_values_per_row * size)} of keys and values",
+        "conv state": f"{_bytes(cost.conv_values * size)} a session",
     }
     if cost.distinct_experts:
         rows["experts a row touches"] = f"{cost.distinct_experts:.1f} a layer (expected)"
-    return _rows("Cost", rows)
+    return rows
 
 
-def _conv_modes(directory: ModelDirectory, dtype: Dtype, text: str) -> Table:
-    if directory.layout.num_channels == 1 or "conv" not in directory.config.get("layer_types", []):
-        return _rows("Conv mode", {"verdict": "both modes are the same for this model"})
-    losses = {}
-    for mode in ConvMode:
-        engine: Any = load(directory.path, dtype=dtype, conv_mode=mode)
-        losses[mode] = output_losses(engine.runtime, engine.codec, text)
-    verdict = judge(losses)
-    rows: dict[str, object] = {
-        mode.value: f"{loss:.4f} nats a token" for mode, loss in verdict.losses.items()
+def _bytes(number: int) -> str:
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if number >= 10 ** (3 * power):
+            return f"{number:,} bytes ({number / 10 ** (3 * power):.3g} {unit})"
+    return f"{number:,} bytes"
+
+
+def _conv_mode(directory: ModelDirectory, cost: Cost, dtype: Dtype, text: str) -> Section:
+    if directory.layout.num_channels == 1:
+        return {"verdict": "one channel: both modes are the same"}
+    if not cost.num_conv_layers:
+        return {"verdict": "no short conv: both modes are the same"}
+    verdict = judge({mode: _losses(directory, dtype, mode, text) for mode in ConvMode})
+    return {
+        **{mode.value: f"{loss:.4f} nats a token" for mode, loss in verdict.losses.items()},
+        "tokens": str(verdict.num_tokens),
+        "difference": f"{verdict.difference:.4f}, standard error {verdict.standard_error:.4f}",
+        "verdict": _verdict(verdict, directory),
     }
-    rows["tokens"] = verdict.num_tokens
-    rows["difference"] = f"{verdict.difference:.4f} ± {verdict.standard_error:.4f} (standard error)"
-    rows["verdict"] = _verdict(verdict, directory)
-    return _rows("Conv mode, loss of the text on Output", rows)
+
+
+def _losses(
+    directory: ModelDirectory, dtype: Dtype, mode: ConvMode, text: str
+) -> NDArray[np.float64]:
+    engine = open_engine(str(directory.path), RuntimeName.AUTO, dtype, mode)
+    return output_losses(engine.runtime, engine.codec, text)
 
 
 def _verdict(verdict: ConvModeVerdict, directory: ModelDirectory) -> str:
     if verdict.fits is None:
-        return "undecided: the difference is within two standard errors; give a longer text"
-    line = f"{verdict.fits.value} fits"
-    if directory.kind is not Kind.STOCK and verdict.fits is not directory.layout.conv_mode:
-        line += f", but the layout says {directory.layout.conv_mode.value}: use --conv-mode"
-    return line
+        return "undecided, within two standard errors: give a longer text"
+    taken = directory.layout.conv_mode
+    if verdict.fits is taken:
+        return f"{verdict.fits.value} fits"
+    what = "the layout says" if directory.kind is Kind.OWN else "motet assumes"
+    return f"{verdict.fits.value} fits, but {what} {taken.value}: run with --conv-mode"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from motet.engine import Sampling
 from motet.errors import SettingError
+from motet.streams.layout import Layout
 
 _TYPES = {f.name: int if f.name == "top_k" else float for f in dataclasses.fields(Sampling)}
 
@@ -37,3 +38,16 @@ def channel_sampling(base: Sampling, options: Sequence[str]) -> dict[str, Sampli
         current = samplers.get(channel, base)
         samplers[channel] = dataclasses.replace(current, **knobs)  # type: ignore[arg-type]
     return samplers
+
+
+def silence_rules(layout: Layout, rules: Mapping[str, float | None]) -> dict[str, float]:
+    """The rules that were given; SettingError for one that can do nothing under `layout`."""
+    given = {name: value for name, value in rules.items() if value is not None}
+    for name in given:
+        needs = "a model with a silence token" if layout.silence is None else None
+        if name == "silence_penalty_thought" and not layout.thought_indices:
+            needs = "a model with a thought channel"
+        if needs is not None:
+            option = "--" + name.replace("_", "-")
+            raise SettingError(option, expected=needs, got=f"channels {', '.join(layout.names)}")
+    return given

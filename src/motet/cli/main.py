@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from motet import __version__
 from motet.cli.inspect import inspect
+from motet.cli.printable import printable
 from motet.cli.run import run
 from motet.errors import MotetError
 
+INTERRUPTED = 130
+_MISTAKE = MotetError.exit_code
+_UsageError: Any = typer.BadParameter.__base__  # of the click that typer carries
+
 app = typer.Typer(
     name="motet",
-    help="Run multi-stream language models: one token per channel in every row.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -29,22 +36,51 @@ def _print_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
-    version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
-    ),
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Run multi-stream language models: one token per channel in every row."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
-    """Run the command line: 0 success, 2 a user's mistake in one line, 130 interrupted."""
+    """Run the command line of this process, without what libraries warn about."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code.
+
+    0 success, 1 whoever read the output has gone, 2 a mistake told in one line, 130 interrupted.
+    """
     try:
-        app(standalone_mode=True)
+        code = app(list(arguments), prog_name="motet", standalone_mode=False)
     except MotetError as error:
-        typer.echo(f"motet: {error}", err=True)
-        sys.exit(error.exit_code)
+        return _fail(str(error), error.exit_code)
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "motet"
+        return _fail(f"{error.format_message().rstrip('.')}; see {command} --help", _MISTAKE)
+    except OSError as error:  # a full disk, a folder that may not be read
+        return _fail(str(error), _MISTAKE)
     except KeyboardInterrupt:
-        typer.echo("motet: interrupted", err=True)
-        sys.exit(130)
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        return _fail("interrupted", INTERRUPTED)
+    return code or 0
+
+
+def _fail(reason: str, code: int) -> int:
+    typer.echo("motet: " + printable(" ".join(reason.split())), err=True)
+    return code

@@ -1,15 +1,18 @@
-"""Channels on a screen as rows come: panels in a terminal, plain lines when piped."""
+"""Channels on a screen as rows come: panels in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from motet.cli.printable import printable
 from motet.engine import Reply
 from motet.protocol.row import Row
 from motet.streams.layout import Layout, Role
@@ -17,27 +20,72 @@ from motet.streams.layout import Layout, Role
 _COLOURS = {Role.INPUT: "cyan", Role.OUTPUT: "green"}
 _THOUGHT_COLOURS = ("magenta", "yellow", "blue", "red")
 _REST, _SPOKEN, _GIVEN = "·", "█", "▒"
+_FRAME_LINES = 3  # a panel's borders and its score
 
 
-def printable(text: str) -> str:
-    """`text` without characters that could steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+class Screen(Protocol):
+    """Something that rows are shown on, from `with` to the end of it."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Show what is left, also after an error."""
+        ...
+
+    def add(self, row: Row) -> None:
+        """Take in the next row."""
+        ...
 
 
-def summary(reply: Reply) -> str:
+def screen_for(console: Console, layout: Layout) -> Screen:
+    """Panels where a terminal can redraw them, plain lines elsewhere."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LivePanels(console, layout)
+    return PlainLines(layout, _write)
+
+
+def summary(reply: Reply, layout: Layout) -> Text:
     """The line after a turn: rows, seconds, rows/s, when Output first spoke, why it stopped."""
     spoke = "never spoke" if reply.ttft_rows is None else f"first spoke at row {reply.ttft_rows}"
-    return (
+    return Text(
         f"{reply.rows} rows in {reply.seconds:.2f} s, {reply.rows_per_s:.0f} rows/s; "
-        f"Output {spoke}; stopped by {reply.stopped_by}"
+        f"{layout.names[layout.output_index]} {spoke}; stopped by {reply.stopped_by}"
     )
 
 
-class PlainLines:
-    """`Name: line` for every line that a channel finishes, in the order they are finished."""
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
-    def __init__(self, console: Console, layout: Layout) -> None:
-        self._console = console
+
+class Nothing:
+    """A screen that shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to show."""
+
+    def add(self, row: Row) -> None:
+        """Forget the row."""
+
+
+class PlainLines:
+    """`Name: line` for every line that a channel finishes, in the order they are finished.
+
+    Lines keep their spacing; blank ones are left out. `write` gets one line at a time.
+    """
+
+    def __init__(self, layout: Layout, write: Callable[[str], None]) -> None:
+        self._write = write
         self._names = layout.names
         self._end_id = None if layout.end is None else layout.end.id
         self._unfinished = ["" for _ in layout.names]
@@ -46,30 +94,32 @@ class PlainLines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for channel, text in enumerate(self._unfinished):
-            self._print(channel, text)
+        for channel in range(len(self._names)):
+            self._finish_line(channel)
 
     def add(self, row: Row) -> None:
         """Take in the next row."""
         for channel, (delta, token_id) in enumerate(zip(row.deltas, row.token_ids, strict=True)):
-            *lines, rest = (self._unfinished[channel] + delta).split("\n")
+            first, *others = delta.split("\n")
+            self._unfinished[channel] += first
+            for line in others:
+                self._finish_line(channel)
+                self._unfinished[channel] = line
             if token_id == self._end_id:
-                lines, rest = [*lines, rest], ""
-            for line in lines:
-                self._print(channel, line)
-            self._unfinished[channel] = rest
+                self._finish_line(channel)
 
-    def _print(self, channel: int, line: str) -> None:
-        if line.strip():
-            self._console.print(
-                f"{self._names[channel]}: {printable(line.strip())}", markup=False, soft_wrap=True
-            )
+    def _finish_line(self, channel: int) -> None:
+        line = printable(self._unfinished[channel].rstrip())
+        self._unfinished[channel] = ""
+        if line:
+            self._write(f"{self._names[channel]}: {line}")
 
 
 class LivePanels:
     """One panel a channel, its text growing; below the text its part of the score.
 
-    The score has a mark a row: spoken, given, or at rest.
+    The score has a mark a row: spoken, given, or at rest. While rows come the panels share the
+    height of the terminal and show the ends of their texts; at last they are printed whole.
     """
 
     def __init__(self, console: Console, layout: Layout) -> None:
@@ -77,31 +127,31 @@ class LivePanels:
         self._layout = layout
         self._texts = ["" for _ in layout.names]
         self._scores = ["" for _ in layout.names]
-        self._live = Live(console=console, refresh_per_second=15, vertical_overflow="visible")
+        self._live = Live(
+            console=console,
+            get_renderable=self._growing,
+            refresh_per_second=12,
+            transient=True,
+            vertical_overflow="crop",
+        )
 
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.update(self.render(), refresh=True)
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
+        self._console.print(self.render())
 
     def add(self, row: Row) -> None:
         """Take in the next row."""
         for channel, delta in enumerate(row.deltas):
-            self._texts[channel] += printable(delta)
+            self._texts[channel] += delta
             mark = _GIVEN if row.given[channel] else _SPOKEN
             self._scores[channel] += _REST if row.silent[channel] else mark
-        self._live.update(self.render())
 
-    def render(self) -> RenderableType:
-        """All panels as they are now."""
+    def render(self, max_lines: int | None = None) -> RenderableType:
+        """All panels as they are now, each with the last `max_lines` lines of its text."""
         width = max(self._console.width - 4, 1)
         panels, thoughts = [], 0
         for channel, text, score in zip(
@@ -111,6 +161,19 @@ class LivePanels:
             if colour is None:
                 colour = _THOUGHT_COLOURS[thoughts % len(_THOUGHT_COLOURS)]
                 thoughts += 1
-            body = Group(Text(text.strip()), Text(score[-width:], style="dim"))
-            panels.append(Panel(body, title=channel.name, title_align="left", border_style=colour))
+            body = Text(printable(text).strip("\n").rstrip())
+            if max_lines is not None:
+                body = Text("\n").join(body.wrap(self._console, width)[-max_lines:])
+            panels.append(
+                Panel(
+                    Group(body, Text(score[-width:], style="dim")),
+                    title=Text(channel.name),
+                    title_align="left",
+                    border_style=colour,
+                )
+            )
         return Group(*panels)
+
+    def _growing(self) -> RenderableType:
+        room = (self._console.height - 1) // len(self._texts)
+        return self.render(max_lines=max(room - _FRAME_LINES, 1))

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from motet.errors import InputError
 from motet.runtime.protocol import Runtime, Wanted
 from motet.streams.codec import StreamCodec
-from motet.streams.grid import TOKEN_DTYPE
+from motet.streams.grid import TOKEN_DTYPE, Tokens
 from motet.streams.layout import ConvMode
+
+MIN_TOKENS = 2
+BLOCK_ROWS = 128  # logits of more rows at once would fill the memory
 
 
 @dataclass(frozen=True)
@@ -35,27 +38,41 @@ class ConvModeVerdict:
 
 
 def output_losses(runtime: Runtime[Any], codec: StreamCodec, text: str) -> NDArray[np.float64]:
-    """Cross-entropy in nats of every token of `text`, spoken on the Output channel."""
+    """Cross-entropy in nats of every token of `text`, spoken on the Output channel.
+
+    Raises InputError if the text has fewer than two tokens to predict, or does not fit.
+    """
     layout = runtime.layout
     opening = layout.opening_RC()
     ids = codec.encode(text)
-    start = max(len(opening), 1)  # without an opening nothing predicts the first token
-    tokens = np.full(
+    first = max(len(opening), 1)  # without an opening nothing predicts the first token
+    tokens_RC = np.full(
         (len(opening) + len(ids), layout.num_channels), codec.silence_id or 0, TOKEN_DTYPE
     )
-    tokens[: len(opening)] = opening
-    tokens[len(opening) :, layout.output_index] = ids
-    if len(tokens) - start < 2:
-        raise InputError("text", expected="at least two tokens to measure", got=len(ids))
-    state = runtime.open(len(tokens))
-    (logits_RXV,) = runtime.forward(
-        [state], [tokens], wanted=Wanted.ALL, channels=[layout.output_index]
-    )
-    logits = logits_RXV[start - 1 : -1, 0].astype(np.float64)
+    tokens_RC[: len(opening)] = opening
+    tokens_RC[len(opening) :, layout.output_index] = ids
+    num_targets = len(tokens_RC) - first
+    if num_targets < MIN_TOKENS or len(tokens_RC) > runtime.context_rows:
+        most = runtime.context_rows - len(opening)
+        raise InputError("text", expected=f"{MIN_TOKENS} to {most} tokens", got=len(ids))
+    state = runtime.open(len(tokens_RC))
+    losses: list[NDArray[np.float64]] = []
+    for start in range(0, len(tokens_RC) - 1, BLOCK_ROWS):
+        block_RC = tokens_RC[:-1][start : start + BLOCK_ROWS]
+        (logits_R1V,) = runtime.forward(
+            [state], [block_RC], wanted=Wanted.ALL, channels=[layout.output_index]
+        )
+        targets_R = tokens_RC[start + 1 : start + 1 + len(block_RC), layout.output_index]
+        losses.append(cross_entropy(logits_R1V[:, 0], targets_R))
+    return np.concatenate(losses)[first - 1 :]
+
+
+def cross_entropy(logits_RV: NDArray[np.float32], targets_R: Tokens) -> NDArray[np.float64]:
+    """Loss [R] in nats of one target a row."""
+    logits = logits_RV.astype(np.float64)
     logits -= logits.max(axis=-1, keepdims=True)
-    log_normaliser = np.log(np.exp(logits).sum(axis=-1))
-    targets = tokens[start:, layout.output_index]
-    losses: NDArray[np.float64] = log_normaliser - logits[np.arange(len(targets)), targets]
+    normaliser = np.log(np.exp(logits).sum(axis=-1))
+    losses: NDArray[np.float64] = normaliser - logits[np.arange(len(targets_R)), targets_R]
     return losses
 
 

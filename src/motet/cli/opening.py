@@ -1,0 +1,30 @@
+"""From the options of a command to an engine, and to a session with room for one turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from motet.cli.printable import printable
+from motet.engine import Engine, Session, Settings, load
+from motet.runtime.opening import Dtype, RuntimeName
+from motet.streams.layout import ConvMode
+
+
+def open_engine(
+    model: str, runtime: RuntimeName, dtype: Dtype, conv_mode: ConvMode | None
+) -> Engine[Any]:
+    """Load a model; a terminal is told so meanwhile."""
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        return load(model, runtime=runtime, dtype=dtype, conv_mode=conv_mode)
+    with console.status(Text(f"loading {printable(model)} ...")):
+        return load(model, runtime=runtime, dtype=dtype, conv_mode=conv_mode)
+
+
+def open_session(engine: Engine[Any], settings: Settings) -> Session[Any]:
+    """A session with room for one turn of `settings.max_rows`, or for all that the model has."""
+    num_rows = len(engine.codec.layout.opening_RC()) + settings.max_rows
+    return engine.open(settings, context_rows=min(num_rows, engine.runtime.context_rows))
