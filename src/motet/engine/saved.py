@@ -113,6 +113,9 @@ def _check_fits(session: Session[StateT], runtime: Runtime[StateT]) -> None:
         raise StateError("logits", expected=shape, got=got)
     if len(session.queues) != layout.num_channels:
         raise StateError("queues", expected=layout.num_channels, got=len(session.queues))
+    for block in session.prefills:
+        if not all(0 <= start < len(block.tokens_RC) for start in block.turn_starts):
+            raise StateError("prefills", expected="starts of messages within their rows")
     waiting = [np.array([q.token_id for q in queue], TOKEN_DTYPE) for queue in session.queues]
     waiting += [block.tokens_RC.reshape(-1) for block in session.prefills]
     ids = np.concatenate(waiting)
