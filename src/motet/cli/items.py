@@ -44,9 +44,9 @@ def read_items(path: Path) -> Iterator[Item]:
 def parse_item(line: bytes, where: str) -> Item:
     """One line, strictly; InputError if it is not UTF-8, not JSON, or not an item."""
     try:
-        data = json.loads(line.decode("utf-8"))
+        data = json.loads(line.rstrip(b"\r\n").decode("utf-8"))
     except json.JSONDecodeError as error:
-        got = f"{error.msg} at column {error.colno}"
+        got = f"{error.msg} (column {error.colno})"
         raise InputError(where, expected='JSON {"id", "text"}', got=got) from None
     except UnicodeDecodeError as error:
         got = f"byte 0x{line[error.start]:02x} at position {error.start}"

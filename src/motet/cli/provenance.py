@@ -76,7 +76,7 @@ def _differences(earlier: object, meta: dict[str, Any], prefix: str = "") -> str
     for key in sorted(earlier.keys() | meta.keys()):
         old, new = earlier.get(key), meta.get(key)
         if isinstance(old, dict) and isinstance(new, dict) and old != new:
-            names.append(_differences(old, new, f"{key}."))
+            names.append(_differences(old, new, f"{prefix}{key}."))
         elif old != new:
             names.append(prefix + key)
     return ", ".join(names)
