@@ -47,6 +47,7 @@ def load(
 
 def _sampling(recommended: dict[str, float]) -> Sampling:
     knobs: dict[str, Any] = dict(recommended)
-    if "top_k" in knobs:
-        knobs["top_k"] = int(knobs["top_k"])
+    top_k = knobs.get("top_k")
+    if isinstance(top_k, float) and top_k.is_integer():
+        knobs["top_k"] = int(top_k)
     return Sampling(**knobs)

@@ -19,7 +19,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from motet.errors import CheckpointError, LayoutError
+from motet.errors import CheckpointError, LayoutError, TokenizerError
 from motet.streams.codec import TOKENIZER_FILE, read_tokenizer
 from motet.streams.layout import (
     LAYOUT_FILE,
@@ -88,7 +88,9 @@ def read_directory(model: str | Path) -> ModelDirectory:
         tokenizer = read_tokenizer(path / TOKENIZER_FILE)
         if "num_channels" in config or "channel_names" in config:
             kind, layout = Kind.PUBLISHED, _published_layout(config, tokenizer, path)
-            known = "conv_mode" in config or "conv" not in config.get("layer_types", ["conv"])
+            layers = config.get("layer_types")
+            has_no_conv = isinstance(layers, list) and "conv" not in layers
+            known = "conv_mode" in config or has_no_conv
         else:
             kind, layout, known = Kind.STOCK, _stock_layout(config, tokenizer), True
     return ModelDirectory(path, kind, config, layout, known, _recommended_sampling(path))
@@ -102,6 +104,8 @@ def _published_layout(config: dict[str, Any], tokenizer: Tokenizer, path: Path) 
             f"{where}: channel_names", expected=f"num_channels = {num_channels} names", got=names
         )
     silence_ids = tokenizer.encode(PUBLISHED_SILENCE, add_special_tokens=False).ids
+    if not silence_ids:
+        raise TokenizerError(f"{path / TOKENIZER_FILE}", expected="a token for ' -'", got="none")
     mode = config.get("conv_mode", ConvMode.COLUMN)
     if mode not in list(ConvMode):
         raise LayoutError(f"{where}: conv_mode", expected=" or ".join(ConvMode), got=repr(mode))
@@ -118,7 +122,7 @@ def _stock_layout(config: dict[str, Any], tokenizer: Tokenizer) -> Layout:
     eos = config.get("eos_token_id")
     eos = eos[0] if isinstance(eos, list) and eos else eos
     end = None
-    if isinstance(eos, int) and (text := tokenizer.id_to_token(eos)) is not None:
+    if type(eos) is int and 0 <= eos < 2**32 and (text := tokenizer.id_to_token(eos)) is not None:
         end = SpecialToken(eos, text)
     return single_channel(end, opening=tuple(tokenizer.encode("", add_special_tokens=True).ids))
 

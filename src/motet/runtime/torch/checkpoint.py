@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -27,6 +28,10 @@ from motet.streams.layout import ConvMode, Layout
 
 CHANNEL_EMBEDDING_KEY = "channel_embedding.weight"
 WEIGHTS_FILE = "model.safetensors"
+_UNFIT = (  # what transformers raises for a config or weights that make no sense
+    SafetensorError, StrictDataclassError, OSError, ValueError, LookupError, TypeError,
+    AttributeError, ArithmeticError,
+)  # fmt: skip
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -66,7 +71,8 @@ def save_model(model: MultiStreamModel, directory: Path) -> None:
     state = dict(model.base.state_dict())
     if model.channel_embedding is not None:
         state[CHANNEL_EMBEDDING_KEY] = model.channel_embedding.weight.detach()
-    model.base.save_pretrained(directory, state_dict=state)
+    with _quiet():
+        model.base.save_pretrained(directory, state_dict=state)
     model.layout.save(directory)
 
 
@@ -88,9 +94,9 @@ def _weight_files(path: Path) -> list[Path]:
         raise CheckpointError("weights", expected=str(single), got="no such file")
     try:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
+        missing = sorted(name for name in names if not (path / name).exists())
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(str(index), expected="a weight index", got=error) from None
-    missing = sorted(name for name in names if not (path / name).exists())
     if missing:
         raise CheckpointError("weights", expected=", ".join(missing), got="no such file")
     return [path / name for name in sorted(names)]
@@ -147,7 +153,7 @@ def _load_base(directory: ModelDirectory, dtype: torch.dtype, extra_key: str | N
             f"{path}: tensors", expected="those of its config",
             got="expert tensors that are missing or of another shape",
         ) from None  # fmt: skip
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except _UNFIT as error:
         raise CheckpointError(str(path), expected="a transformers checkpoint", got=error) from None
     wrong = {
         "missing": set(info["missing_keys"]),
