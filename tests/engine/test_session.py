@@ -188,6 +188,7 @@ BAD_MESSAGES: list[tuple[str, type[MotetError], str]] = [
     ("\x9b2J", InputError, r"got U\+009B at position 0"),
     ("a\ud800", InputError, "text: expected Unicode without lone surrogates"),
     ("o" * 40, InputError, "message: expected fewer tokens than max_rows = 40, got 41; shorten"),
+    ("o" * 39, InputError, "message: expected fewer tokens than max_rows = 40, got 40; shorten"),
     ("o" * 30, ContextFullError, "message: expected to fit into 32 rows with room to answer"),
 ]
 
@@ -242,6 +243,15 @@ def test_room_is_counted_with_all_that_waits() -> None:
         list(engine.stream(roomy))
         assert len(roomy.rows) == 32
         assert roomy.stopped_by is StopReason.CONTEXT
+
+
+def test_the_longest_message_of_a_turn() -> None:
+    """With its end token one less than max_rows, so that one row is left to answer."""
+    engine = scripted_engine(OWN, {}, otherwise="a")
+    session = engine.open(engine.settings(max_rows=40))
+    session.give("o" * 38)
+    list(engine.stream(session))
+    assert (len(session.rows), session.stopped_by) == (41, StopReason.MAX_ROWS)
 
 
 class TestInterrupt:
