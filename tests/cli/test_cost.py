@@ -98,9 +98,7 @@ def test_a_small_dense_model_by_hand() -> None:
 
 
 @pytest.mark.parametrize("active", [None, 0, 33, "4", True])
-def test_experts_nobody_can_count_are_refused(
-    shapes_8b: dict[str, list[int]], active: Any
-) -> None:
+def test_experts_nobody_can_count_are_refused(shapes_8b: dict[str, list[int]], active: Any) -> None:
     with pytest.raises(CheckpointError, match="num_experts_per_tok: expected 1 to 32"):
         cost_of(shapes_8b, {"num_experts_per_tok": active}, 4, 3)
 

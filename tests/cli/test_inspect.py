@@ -23,6 +23,35 @@ def test_own(motet: Motet, own: Path) -> None:
     assert (
         said(motet, own)
         == """\
+Architecture
+  directory     MODEL
+  kind          own
+  architecture  lfm2_moe
+  layers        2 short conv, 2 attention
+  width         32
+  heads         4 query, 2 KV
+  vocabulary    400 tokens
+  context       600 rows
+  experts       8, 2 a cell
+
+Layout
+  channel 0          User (input)
+  channel 1          Output (output)
+  channel 2          Think (thought)
+  silence            '<silence>' (id 0)
+  end                '<end>' (id 1)
+  conv mode          column
+  channel embedding  yes
+  opening rows       1
+
+Cost
+  parameters             70,008
+  weights                280,032 bytes (280 kB) as float32
+  a row reads            217,824 bytes (218 kB) of weights
+  a row computes         114,280 multiply-adds with weights
+  a row adds             768 bytes of keys and values
+  conv state             1,536 bytes (1.54 kB) a session
+  experts a row touches  4.6 a layer (expected)
 """
     )
 
@@ -31,6 +60,36 @@ def test_published(motet: Motet, published: Path) -> None:
     assert (
         said(motet, published, "--dtype", "bfloat16")
         == """\
+Architecture
+  directory     MODEL
+  kind          published
+  architecture  lfm2_moe
+  layers        2 short conv, 2 attention
+  width         32
+  heads         4 query, 2 KV
+  vocabulary    400 tokens
+  context       600 rows
+  experts       8, 2 a cell
+
+Layout
+  channel 0          User (input)
+  channel 1          Output (output)
+  channel 2          Think (thought)
+  channel 3          Skeptical (thought)
+  silence            ' -' (id 261)
+  end                none
+  conv mode          column (assumed, not stated; --text measures it)
+  channel embedding  yes
+  opening rows       1
+
+Cost
+  parameters             70,040
+  weights                140,080 bytes (140 kB) as bfloat16
+  a row reads            116,752 bytes (117 kB) of weights
+  a row computes         156,768 multiply-adds with weights
+  a row adds             512 bytes of keys and values
+  conv state             1,024 bytes (1.02 kB) a session
+  experts a row touches  5.5 a layer (expected)
 """
     )
 
@@ -39,6 +98,31 @@ def test_stock(motet: Motet, stock: Path) -> None:
     assert (
         said(motet, stock)
         == """\
+Architecture
+  directory     MODEL
+  kind          stock
+  architecture  qwen3
+  layers        0 short conv, 2 attention
+  width         32
+  heads         4 query, 2 KV
+  vocabulary    400 tokens
+  context       600 rows
+
+Layout
+  channel 0          Output (output)
+  silence            none
+  end                '<end>' (id 1)
+  conv mode          column or row_boundary, they are the same here
+  channel embedding  no
+  opening rows       0
+
+Cost
+  parameters      41,152
+  weights         164,608 bytes (165 kB) as float32
+  a row reads     113,408 bytes (113 kB) of weights
+  a row computes  28,352 multiply-adds with weights
+  a row adds      256 bytes of keys and values
+  conv state      0 bytes a session
 """
     )
 
@@ -53,10 +137,10 @@ def test_own_by_hand() -> None:
     router = 8 * D + 8
     norms = 4 * 2 * D + D
     dense = 2 * conv + 2 * attention + dense_ffn + 3 * router + norms + C * D
-    assert V * D + dense + 3 * 8 * expert == 68_512
+    assert V * D + dense + 3 * 8 * expert == 70_008
     touched = 8 * (1 - (3 / 4) ** C)
-    assert round(dense + V * D + 3 * expert * touched) * 4 == 0
-    assert C * (dense + 3 * 2 * expert) + 2 * V * D == 0
+    assert round(dense + V * D + 3 * expert * touched) * 4 == 217_824
+    assert C * (dense + 3 * 2 * expert) + 2 * V * D == 114_280
     assert C * 2 * 2 * 16 * 4 == 768
     assert 2 * 2 * D * C * 4 == 1536
 

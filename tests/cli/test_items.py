@@ -28,18 +28,24 @@ lines = st.one_of(
 )
 
 
+def item_or_error(line: bytes) -> Item | InputError:
+    try:
+        return parse_item(line, "f:1")
+    except InputError as error:
+        return error
+
+
 @settings(max_examples=300, deadline=None)
 @given(line=lines)
 def test_any_line_is_an_item_or_an_input_error(line: bytes) -> None:
-    try:
-        item = parse_item(line, "f:1")
-    except InputError as error:
-        assert str(error).startswith("f:1")
-        assert len(str(error).splitlines()) == 1
-    else:
+    outcome = item_or_error(line)
+    if isinstance(outcome, Item):
         data = json.loads(line)
-        assert (item.id, item.text) == (data["id"], data["text"])
-        f"{item.id}{item.text}".encode()
+        assert (outcome.id, outcome.text) == (data["id"], data["text"])
+        assert f"{outcome.id}{outcome.text}".encode() is not None, "neither holds a surrogate"
+    else:
+        assert str(outcome).startswith("f:1")
+        assert len(str(outcome).splitlines()) == 1
 
 
 @settings(max_examples=100, deadline=None)

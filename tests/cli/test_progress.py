@@ -28,9 +28,14 @@ def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
 
 def test_a_failure_still_says_how_far_it_came() -> None:
     console = Console(file=io.StringIO())
-    with pytest.raises(RuntimeError), progress(console, total=3, num_done=0) as advance:
-        advance()
-        raise RuntimeError
+
+    def fail() -> None:
+        with progress(console, total=3, num_done=0) as advance:
+            advance()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert console.file.getvalue().startswith("motet: decoded 1 of 3 in ")
 
 

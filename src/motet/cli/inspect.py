@@ -50,7 +50,7 @@ def inspect(
     )
     sections = {
         "Architecture": _architecture(directory, cost),
-        "Layout": _layout(directory),
+        "Layout": _layout(directory, cost),
         "Cost": _cost(cost, dtype),
     }
     if measured is not None:
@@ -110,14 +110,18 @@ def _number(directory: ModelDirectory, key: str) -> int:
     return value
 
 
-def _layout(directory: ModelDirectory) -> Section:
+def _layout(directory: ModelDirectory, cost: Cost) -> Section:
     layout = directory.layout
-    stated = "" if directory.conv_mode_known else " (assumed, not stated; --text measures it)"
+    mode = layout.conv_mode.value
+    if layout.num_channels == 1 or not cost.num_conv_layers:
+        mode = f"{' or '.join(ConvMode)}, they are the same here"
+    elif not directory.conv_mode_known:
+        mode += " (assumed, not stated; --text measures it)"
     return {
         **{f"channel {i}": f"{c.name} ({c.role.value})" for i, c in enumerate(layout.channels)},
         "silence": _token(layout.silence),
         "end": _token(layout.end),
-        "conv mode": layout.conv_mode.value + stated,
+        "conv mode": mode,
         "channel embedding": "yes" if layout.channel_embedding else "no",
         "opening rows": str(len(layout.opening_RC())),
     }

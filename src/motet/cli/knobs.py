@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from motet.engine import Sampling
 from motet.errors import SettingError
@@ -40,7 +41,7 @@ def channel_sampling(base: Sampling, options: Sequence[str]) -> dict[str, Sampli
     return samplers
 
 
-def silence_rules(layout: Layout, rules: Mapping[str, float | None]) -> dict[str, float]:
+def silence_rules(layout: Layout, rules: Mapping[str, float | None]) -> dict[str, Any]:
     """The rules that were given; SettingError for one that can do nothing under `layout`."""
     given = {name: value for name, value in rules.items() if value is not None}
     for name in given:

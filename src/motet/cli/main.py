@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -54,6 +55,9 @@ def options(
 def main() -> None:
     """Run the command line of this process, without what libraries warn about."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack characters
+            stream.reconfigure(errors="replace")
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")

@@ -24,7 +24,7 @@ def printable(text: str) -> str:
     return "".join("\ufffd" if _is_steering(c) and c not in "\n\t" else c for c in text)
 
 
-def json_line(data: object) -> str:
+def json_line(data: object, *, ascii_only: bool = False) -> str:
     """One line of JSON that is readable and safe: steering characters are escaped, not lost."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(data, ensure_ascii=ascii_only, allow_nan=False)
     return "".join(f"\\u{ord(c):04x}" if _is_steering(c) else c for c in text)

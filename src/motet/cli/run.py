@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -16,13 +17,13 @@ from motet.cli.opening import open_engine, open_session
 from motet.cli.printable import json_line
 from motet.cli.provenance import model_fingerprint
 from motet.cli.show import Nothing, Screen, screen_for, summary
-from motet.engine import Engine, Feed, Reply, Settings
+from motet.engine import Engine, Feed, Reply, Sampling, Settings
 from motet.engine.message import check_message
 from motet.engine.reply import reply_of
 from motet.errors import InputError
-from motet.runtime.directory import EMBEDDED, resolve
+from motet.runtime.directory import EMBEDDED, read_directory, resolve
 from motet.runtime.opening import Dtype, RuntimeName
-from motet.streams.layout import ConvMode
+from motet.streams.layout import ConvMode, Layout
 
 _BATCH_SIZE = 32
 _USUAL = Settings()
@@ -179,7 +180,6 @@ def run(
             raise InputError("arguments", expected="at most MODEL with --input", got=got)
         model = EMBEDDED if model is None else model
         check_files(input_file, output_file)
-    engine = open_engine(model, runtime, dtype, conv_mode)
     knobs = {
         "temperature": temperature,
         "top_k": top_k,
@@ -187,23 +187,31 @@ def run(
         "min_p": min_p,
         "repetition_penalty": repetition_penalty,
     }
-    base = global_sampling(engine.sampling, knobs)
     rules = {
         "silence_penalty_output": silence_penalty_output,
         "silence_penalty_thought": silence_penalty_thought,
         "quiet_rows": quiet_rows,
         "mute_rows": mute_rows,
     }
-    settings = engine.settings(
-        sampling=base,
-        channel_sampling=channel_sampling(base, sampling or []),
-        seed=seed,
-        max_rows=max_rows,
-        feed=feed,
-        ablate=frozenset(ablate or ()),
-        **silence_rules(engine.codec.layout, rules),
-    )
-    settings.check_against(engine.codec.layout)
+
+    def settings_for(layout: Layout, usual: Sampling) -> Settings:
+        base = global_sampling(usual, knobs)
+        settings = dataclasses.replace(
+            _USUAL,
+            sampling=base,
+            channel_sampling=channel_sampling(base, sampling or []),
+            seed=seed,
+            max_rows=max_rows,
+            feed=feed,
+            ablate=frozenset(ablate or ()),
+            **silence_rules(layout, rules),
+        )
+        settings.check_against(layout)
+        return settings
+
+    settings_for(read_directory(model).layout, _USUAL.sampling)  # mistakes, before weights are read
+    engine = open_engine(model, runtime, dtype, conv_mode)
+    settings = settings_for(engine.codec.layout, engine.sampling)
     if input_file is not None and output_file is not None:
         decode_file(
             engine,
@@ -221,7 +229,8 @@ def run(
             console=Console(stderr=True),
         )
     elif as_json:
-        typer.echo(json_line(_answer(engine, settings, message, Nothing()).to_json()))
+        reply = _answer(engine, settings, message, Nothing())
+        typer.echo(json_line(reply.to_json(), ascii_only=sys.stdout.encoding.lower() != "utf-8"))
     else:
         console = Console(highlight=False)
         screen = screen_for(console, engine.codec.layout)

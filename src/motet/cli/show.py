@@ -127,6 +127,7 @@ class LivePanels:
         self._layout = layout
         self._texts = ["" for _ in layout.names]
         self._scores = ["" for _ in layout.names]
+        self._has_ended = False
         self._live = Live(
             console=console,
             get_renderable=self._growing,
@@ -140,6 +141,7 @@ class LivePanels:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._has_ended = True
         self._live.stop()
         self._console.print(self.render())
 
@@ -175,5 +177,7 @@ class LivePanels:
         return Group(*panels)
 
     def _growing(self) -> RenderableType:
+        if self._has_ended:  # rich no longer crops the last picture, and could not erase it all
+            return Text()
         room = (self._console.height - 1) // len(self._texts)
         return self.render(max_lines=max(room - _FRAME_LINES, 1))
