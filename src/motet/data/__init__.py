@@ -1,0 +1,1 @@
+"""Training data: generated for the embedded model (`tiny`)."""

@@ -1,0 +1,113 @@
+"""The stream of training conversations, and the held-out problems.
+
+Conversation number i of a seed is always the same, whoever asks for it and in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from random import Random
+
+from tokenizers import Tokenizer
+
+from motet.data.tiny.conversation import Conversation, compose
+from motet.data.tiny.disguise import Disguise, begin_needlessly
+from motet.data.tiny.letters import draw_letter_task
+from motet.data.tiny.lines import Task
+from motet.data.tiny.problems import draw_problem
+from motet.data.tiny.sums import draw_sum
+from motet.data.tiny.talk import draw_talk
+from motet.data.tiny.templates import Template, read_templates
+
+__all__ = ["Shares", "TaskSource", "draw_conversation", "held_out_problems", "load_templates"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How much of what. The five families are relative weights, the others probabilities.
+
+    disguised and needless are shares of problems (see `disguise`).
+    """
+
+    problem: float = 0.45
+    gsm8k: float = 0.25
+    sum: float = 0.16
+    letters: float = 0.09
+    talk: float = 0.05
+    second_turn: float = 0.08
+    mistake: float = 0.12
+    prefilled: float = 0.15
+    disguised: float = 0.5
+    needless: float = 0.05
+
+
+def load_templates(pattern: str) -> list[Template]:
+    """The templates of the package's files that match: train_*.txt, gsm8k.txt or heldout.txt."""
+    with as_file(files("motet.data.tiny") / "templates") as folder:
+        paths = sorted(folder.glob(pattern))
+        return [template for path in paths for template in read_templates(path)]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSource:
+    """Draws tasks of all families in their shares."""
+
+    own: tuple[Template, ...]
+    gsm8k: tuple[Template, ...]
+    shares: Shares
+    disguise: Disguise
+
+    @classmethod
+    def of_package(cls, shares: Shares) -> TaskSource:
+        """All training templates that come with the package."""
+        own, gsm8k = load_templates("train_*.txt"), load_templates("gsm8k.txt")
+        return cls(tuple(own), tuple(gsm8k), shares, Disguise.of_templates([*own, *gsm8k]))
+
+    def draw(self, rng: Random) -> Task:
+        """One task."""
+        families = ("problem", "gsm8k", "sum", "letters", "talk")
+        weights = [getattr(self.shares, family) for family in families]
+        match rng.choices(families, weights)[0]:
+            case "problem":
+                return self._draw_problem(self.own, rng)
+            case "gsm8k":
+                return self._draw_problem(self.gsm8k, rng)
+            case "sum":
+                return draw_sum(rng)
+            case "letters":
+                return draw_letter_task(rng)
+        return draw_talk(rng)
+
+    def _draw_problem(self, templates: Sequence[Template], rng: Random) -> Task:
+        task = draw_problem(rng.choice(templates), rng)
+        if rng.random() < self.shares.disguised:
+            task = self.disguise.exchange_words(task, rng)
+        if rng.random() < self.shares.needless:
+            task = begin_needlessly(task, rng)
+        return task
+
+
+def draw_conversation(
+    source: TaskSource, tokenizer: Tokenizer, seed: int, index: int
+) -> Conversation:
+    """Training conversation number `index` of a seed."""
+    rng = Random(f"{seed}/{index}")
+    tasks = [source.draw(rng)]
+    if rng.random() < source.shares.second_turn:
+        tasks.append(source.draw(rng))
+    return compose(
+        tasks,
+        tokenizer,
+        rng,
+        mistake_share=source.shares.mistake,
+        prefilled=rng.random() < source.shares.prefilled,
+    )
+
+
+def held_out_problems(num_problems: int, seed: int) -> list[Task]:
+    """Problems of templates that no training conversation uses, all templates equally often."""
+    templates = load_templates("heldout.txt")
+    rng = Random(f"held-out/{seed}")
+    return [draw_problem(templates[i % len(templates)], rng) for i in range(num_problems)]

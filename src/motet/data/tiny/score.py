@@ -1,0 +1,136 @@
+"""Set a task for four voices: which token stands in which row of which channel.
+
+A model reads row t when it computes row t+1 of its own channel, but sees the other channels one row
+later: what stands elsewhere in row t can first change this channel in row t+2. Every entry below
+keeps to that.
+
+    User       What is 47 + 38 ? <end>
+    Output                                                            It is 85. <end>
+    Think                  47   38    47+38: 7+8=15, 4+3+1=8 -> 85.   <end>
+    Skeptical                                                      ok <end>
+
+Think notes each number once it is certain where it ends, writes one line, waits for the verdict,
+writes the next. A line ends with a newline, the last one with a full stop. After an objection the
+line is written again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from tokenizers import Tokenizer
+
+from motet.data.tiny.lines import Task
+from motet.data.tiny.mistakes import Mistake, plant
+from motet.data.tiny.number_words import find_numbers
+from motet.data.tiny.tokenizer import END, token_id
+
+__all__ = ["LAG", "Part", "Turn"]
+
+LAG = 2
+"""Rows from a token to the first token of another channel that may depend on it."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One channel: tokens by row; `unlearned` rows are never targets of the loss."""
+
+    tokens: dict[int, int] = field(default_factory=dict)
+    unlearned: set[int] = field(default_factory=set)
+    free_row: int = 0
+
+    def say(self, ids: list[int], not_before: int) -> tuple[int, int]:
+        """Put tokens into successive rows as soon as the channel is free; first and last row."""
+        first = max(self.free_row, not_before)
+        for row, token in enumerate(ids, start=first):
+            self.tokens[row] = token
+        self.free_row = first + len(ids)
+        return first, self.free_row - 1
+
+
+@dataclass(slots=True)
+class Turn:
+    """Writes one task into the four parts, from row `start` on.
+
+    prefilled: the message was read at once with the other channels silent, so Think makes up for
+    its notes afterwards. mistake_share: probability of one planted mistake.
+    """
+
+    tokenizer: Tokenizer
+    user: Part
+    output: Part
+    think: Part
+    skeptical: Part
+    rng: Random
+    mistake_share: float
+    prefilled: bool
+
+    def write(self, task: Task, start: int) -> int:
+        """Returns the first row in which all channels are free again."""
+        _, heard = self.user.say([*self._ids(task.question), self._end], start)
+        reply_row = heard + LAG
+        if task.lines:
+            self._take_notes(task.question, start, heard)
+            reply_row = self._work(task, heard + LAG)
+        self.output.say([*self._ids(task.reply), self._end], reply_row)
+        return max(part.free_row for part in (self.user, self.output, self.think, self.skeptical))
+
+    @property
+    def _end(self) -> int:
+        return token_id(self.tokenizer, END)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _take_notes(self, question: str, start: int, heard: int) -> None:
+        encoding = self.tokenizer.encode(question, add_special_tokens=False)
+        separator = ""
+        for number in find_numbers(question):
+            last = next(i for i, (_, end) in enumerate(encoding.offsets) if end >= number.end)
+            is_open = question[number.end : number.end + 1] in ("-", ",")
+            certain = start + last + 1 + is_open
+            row = heard + LAG if self.prefilled else certain + LAG
+            self.think.say(self._ids(f"{separator}{number.value}"), row)
+            separator = " "
+        if self.prefilled:
+            self.think.unlearned.update(range(start, heard + LAG))
+        if separator:
+            self.think.say(self._ids("\n"), heard + LAG)
+
+    def _work(self, task: Task, row: int) -> int:
+        """Lines and verdicts; returns the row in which Output may begin."""
+        mistake_at = self._draw_mistake_place(task)
+        for index, line in enumerate(task.lines):
+            stop = "\n" if index + 1 < len(task.lines) else "."
+            if index == mistake_at and line.step is not None:
+                numbers = [number.value for number in find_numbers(task.question)]
+                mistake = plant(line.step, numbers, self.rng)
+                row = self._object(mistake, self._ids(line.text + stop), stop, row)
+                if stop == ".":
+                    self.think.say(self._ids("\n"), row)
+            _, ended = self.think.say(self._ids(line.text + stop), row)
+            row = self._judge("ok", ended) + LAG
+        self.skeptical.say([self._end], row - LAG + 1)
+        self.think.say([self._end], row)
+        return row
+
+    def _object(self, mistake: Mistake, right: list[int], stop: str, row: int) -> int:
+        wrong = self._ids(mistake.text + stop)
+        first, ended = self.think.say(wrong, row)
+        same = next(
+            i for i, pair in enumerate(zip(wrong, right, strict=False)) if pair[0] != pair[1]
+        )
+        self.think.unlearned.update(range(first + same, ended + 1))
+        return self._judge(mistake.objection, ended) + LAG
+
+    def _judge(self, verdict: str, ended: int) -> int:
+        said_before = self.skeptical.tokens.get(self.skeptical.free_row - 1, self._end) != self._end
+        first, _ = self.skeptical.say(self._ids(" " * said_before + verdict), ended + LAG)
+        return first
+
+    def _draw_mistake_place(self, task: Task) -> int | None:
+        places = [i for i, line in enumerate(task.lines) if line.step is not None]
+        if places and self.rng.random() < self.mistake_share:
+            return self.rng.choice(places)
+        return None

@@ -1,0 +1,1 @@
+"""Training of the embedded model: configuration, batches, loss, optimizers, the loop, export."""
