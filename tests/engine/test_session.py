@@ -28,6 +28,7 @@ from tests.engine.scripted import (
     OWN,
     PUBLISHED,
     SILENCE,
+    VOCAB_SIZE,
     WITHOUT_END,
     ScriptedRuntime,
     ScriptedState,
@@ -595,6 +596,20 @@ def test_ask() -> None:
     }
     mute = scripted_engine(OWN, {}).ask("hi")
     assert (mute.ttft_rows, mute.stopped_by, mute.channels["Output"]) == (None, "mute", "")
+
+
+def test_padding_of_the_vocabulary_is_never_drawn() -> None:
+    """Models have more logits than their tokenizer has tokens; those mean nothing."""
+
+    def predict(tokens_RC: Any) -> Any:
+        logits = np.zeros((3, VOCAB_SIZE + 4), np.float32)
+        logits[:, VOCAB_SIZE:], logits[:, O] = 9.0, 1.0
+        return logits
+
+    runtime = ScriptedRuntime(OWN, predict, vocab_size=VOCAB_SIZE + 4)
+    engine = Engine("padded", runtime, dreaming_engine().codec, GREEDY)
+    reply = engine.ask("hi", engine.settings(max_rows=10))
+    assert reply.channels["Output"] == reply.channels["Think"] == "o" * 10
 
 
 def test_greedy_needs_no_seed() -> None:

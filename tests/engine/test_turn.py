@@ -215,6 +215,18 @@ def test_the_rest_of_an_old_reply_without_end_tokens() -> None:
     assert (len(session.rows), session.stopped_by) == (21, StopReason.END)
 
 
+def test_a_message_that_cuts_off_another_counts_as_speech_of_the_user() -> None:
+    """Without end tokens the User goes from one message into the next without a pause."""
+    engine = scripted_engine(WITHOUT_END, {})
+    session = engine.open(engine.settings(**QUICK))
+    session.give("hohoho")
+    while len(session.rows) < 4:
+        engine.step([session])
+    session.interrupt("no")  # rows 4 and 5, then ten silent ones
+    list(engine.stream(session))
+    assert (len(session.rows), session.stopped_by) == (16, StopReason.MUTE)
+
+
 def test_a_reply_right_after_an_end_token_counts() -> None:
     """The old reply ends in row 7; the next message begins in row 8, so nothing is left over."""
     engine = scripted_engine(OWN, {"Output": "....abc$...." + "new$"})
