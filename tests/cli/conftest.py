@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from motet.cli.main import invoke
+from motet.engine import load
 from tests.cli.models import write_own, write_published, write_stock
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +47,13 @@ class Result:
 Motet = Callable[..., Result]
 
 
+loaded_once = functools.cache(load)
+
+
 @pytest.fixture
 def motet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Motet:
-    """Run a command in this process."""
+    """Run a command in this process; a model that was loaded before is not loaded again."""
+    monkeypatch.setattr("motet.cli.opening.load", loaded_once)
 
     def run(*arguments: object, stdin: bytes = b"") -> Result:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
