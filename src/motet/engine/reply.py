@@ -48,12 +48,18 @@ class Reply:
 
 def reply_of(session: Session[StateT], model: str, seconds: float) -> Reply:
     """The reply that a session has given by now."""
+    channels = {name: session.text(name) for name in session.layout.names}
+    grid = [list(row.deltas) for row in session.rows]
+    for channel, text in enumerate(channels.values()):
+        shown = "".join(cells[channel] for cells in grid)
+        if text != shown:  # the turn was cut off inside a character
+            grid[-1][channel] += text[len(shown) :]
     return Reply(
         model=model,
         seed=session.settings.seed,
         rows=len(session.rows),
-        channels={name: session.text(name) for name in session.layout.names},
-        grid=[list(row.deltas) for row in session.rows],
+        channels=channels,
+        grid=grid,
         ttft_rows=session.turn.ttft_rows,
         seconds=seconds,
         stopped_by="" if session.stopped_by is None else session.stopped_by.value,

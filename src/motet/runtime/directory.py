@@ -62,14 +62,17 @@ class ModelDirectory:
     @property
     def name(self) -> str:
         """What to call the model."""
-        return self.path.name
+        return self.path.resolve().name
 
 
 def resolve(model: str | Path) -> Path:
     """The directory that `model` names: a path, or the embedded model `motet-tiny`."""
     path = Path(model)
-    if path.is_dir():
-        return path
+    try:
+        if path.is_dir():
+            return path
+    except OSError as error:
+        raise CheckpointError("model", expected="a path", got=error.strerror) from None
     if str(model) == EMBEDDED:
         return Path(str(files("motet"))) / "models" / EMBEDDED
     raise CheckpointError(
