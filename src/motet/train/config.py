@@ -50,9 +50,9 @@ class DataConfig:
 class OptimConfig:
     """Muon for matrices, AdamW for the rest; warm-up, stable, linear decay to zero (WSD).
 
-    The decay takes the last `decay_steps` of `num_steps`. silence_weight: weight of a silent
-    target in the loss, where a spoken one weighs 1. balance_rate: step of the sign rule that
-    keeps the experts evenly used.
+    The decay takes the last `decay_steps` of `num_steps`. silence_weight, decision_weight: weights
+    of such targets in the loss, where any other spoken one weighs 1. balance_rate: step of the
+    sign rule that keeps the experts evenly used.
     """
 
     num_steps: int = 20_000
@@ -63,6 +63,7 @@ class OptimConfig:
     weight_decay: float = 0.02
     clip_norm: float = 1.0
     silence_weight: float = 0.15
+    decision_weight: float = 3.0
     balance_rate: float = 1e-3
 
 

@@ -47,15 +47,14 @@ def _train_member(team: Team, config: TrainConfig, folder: Path, last_step: int)
         progress = load_checkpoint(folder / CHECKPOINT_FILE, model, optimizers)
     stream = BatchStream(task_source(config), tokenizer, config.data, config.seed, team.size)
     batches = stream.start_at(progress.position)
-    silence_weight = config.optim.silence_weight
     window = Window()
     while progress.num_steps < last_step:
         batch, position = next(batches)
         mine = batch.part(team.rank, team.size)
         for param in params:
             param.grad = torch.zeros_like(param)
-        result = batch_loss(model, mine, silence_weight)
-        loss = result.total / total_weight(batch, silence_weight)
+        result = batch_loss(model, mine, config.optim)
+        loss = result.total / total_weight(batch, config.optim)
         loss.backward()
         stats = torch.tensor([loss.item(), result.num_right, result.num_spoken])
         gradients = [param.grad for param in params if param.grad is not None]

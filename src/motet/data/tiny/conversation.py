@@ -29,11 +29,16 @@ _ROWS_AFTER = 2
 
 
 class Target(IntEnum):
-    """What a cell is to the loss, as the target of the row before it."""
+    """What a cell is to the loss, as the target of the row before it.
+
+    A decision is a spoken cell that says which step is taken, or that it was the last: few cells,
+    and all that understanding a question comes to.
+    """
 
     NONE = 0
     SPOKEN = 1
     SILENT = 2
+    DECISION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def compose(
         rows = list(part.tokens)
         tokens_RC[rows, channel] = list(part.tokens.values())
         targets_RC[rows, channel] = Target.SPOKEN
+        targets_RC[list(part.decisions), channel] = Target.DECISION
         targets_RC[list(part.unlearned), channel] = Target.NONE
     targets_RC[0] = Target.NONE
     targets_RC[:, [c.role is Role.INPUT for c in CHANNELS]] = Target.NONE

@@ -31,11 +31,11 @@ class Shares:
     disguised and needless are shares of problems (see `disguise`).
     """
 
-    problem: float = 0.45
-    gsm8k: float = 0.25
-    sum: float = 0.16
-    letters: float = 0.09
-    talk: float = 0.05
+    problem: float = 0.55
+    gsm8k: float = 0.23
+    sum: float = 0.12
+    letters: float = 0.06
+    talk: float = 0.04
     second_turn: float = 0.08
     mistake: float = 0.12
     prefilled: float = 0.15

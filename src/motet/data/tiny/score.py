@@ -34,9 +34,10 @@ LAG = 2
 
 @dataclass(slots=True)
 class Part:
-    """One channel: tokens by row; `unlearned` rows are never targets of the loss."""
+    """One channel: tokens by row; rows that decide something; rows that are not to be learned."""
 
     tokens: dict[int, int] = field(default_factory=dict)
+    decisions: set[int] = field(default_factory=set)
     unlearned: set[int] = field(default_factory=set)
     free_row: int = 0
 
@@ -109,7 +110,9 @@ class Turn:
                 row = self._object(mistake, self._ids(line.text + stop), stop, row)
                 if stop == ".":
                     self.think.say(self._ids("\n"), row)
-            _, ended = self.think.say(self._ids(line.text + stop), row)
+            first, ended = self.think.say(self._ids(line.text + stop), row)
+            num_deciding = len(self._ids(str(line.step))) if line.step else 0
+            self.think.decisions.update(range(first, first + num_deciding), [ended])
             row = self._judge("ok", ended) + LAG
         self.skeptical.say([self._end], row - LAG + 1)
         self.think.say([self._end], row)
