@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from motet.errors import CheckpointError, LayoutError
-from motet.runtime.torch.shortconv import StreamShortConv
 from motet.runtime.torch.streams import Streams, WholeGrids
 
 if TYPE_CHECKING:
@@ -42,6 +41,28 @@ def _streams_attention(
 
 
 AttentionInterface.register(ATTENTION, _streams_attention)
+
+
+class StreamShortConv(nn.Module):
+    """A short conv block of LFM2 whose convolution is done by the streams it is called with.
+
+    Takes over the projections of the stock module, so parameter names stay as they are.
+    """
+
+    def __init__(self, stock: Any) -> None:
+        super().__init__()
+        self.in_proj: nn.Linear = stock.in_proj
+        self.conv: nn.Conv1d = stock.conv
+        self.out_proj: nn.Linear = stock.out_proj
+        self.layer_idx: int = stock.layer_idx
+
+    def forward(self, hidden_states: Tensor, *, streams: Streams, **_: object) -> Tensor:
+        """[B, T, D] -> [B, T, D]; `streams` is the `Streams` of this forward."""
+        gate_in, gate_out, x = self.in_proj(hidden_states).chunk(3, dim=-1)
+        weight_DW = self.conv.weight.squeeze(1)
+        v = streams.convolve(self.layer_idx, gate_in * x, weight_DW, self.conv.bias)
+        out: Tensor = self.out_proj(gate_out * v)
+        return out
 
 
 class MultiStreamModel(nn.Module):

@@ -15,15 +15,10 @@ With one channel both are the ordinary causal convolution. Source: Multi-Stream 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from motet.streams.layout import ConvMode
-
-if TYPE_CHECKING:
-    from motet.runtime.torch.streams import Streams
 
 
 def short_conv(
@@ -55,25 +50,3 @@ def short_conv(
             boundary_BRD = flat_BTD[:, cell : cell + R * C : C][:, :R]
             v_BRCD = v_BRCD + boundary_BRD.unsqueeze(2) * weight_DW[:, tap]
     return (v_BRCD if bias_D is None else v_BRCD + bias_D), padded_BPCD
-
-
-class StreamShortConv(nn.Module):
-    """A short conv block of LFM2 whose convolution is done by the streams it is called with.
-
-    Takes over the projections of the stock module, so parameter names stay as they are.
-    """
-
-    def __init__(self, stock: Any) -> None:
-        super().__init__()
-        self.in_proj: nn.Linear = stock.in_proj
-        self.conv: nn.Conv1d = stock.conv
-        self.out_proj: nn.Linear = stock.out_proj
-        self.layer_idx: int = stock.layer_idx
-
-    def forward(self, hidden_states: Tensor, *, streams: Streams, **_: object) -> Tensor:
-        """[B, T, D] -> [B, T, D]; `streams` is the `Streams` of this forward."""
-        gate_in, gate_out, x = self.in_proj(hidden_states).chunk(3, dim=-1)
-        weight_DW = self.conv.weight.squeeze(1)
-        v = streams.convolve(self.layer_idx, gate_in * x, weight_DW, self.conv.bias)
-        out: Tensor = self.out_proj(gate_out * v)
-        return out
