@@ -51,7 +51,19 @@ plate bowl spoon bottle chair lamp photo poster postcard letter badge ribbon puz
 car truck train boat duck rabbit chicken goat fish+ cat dog hen seed nut walnut pancake donut
 bagel sandwich+es pizza ring necklace bracelet watermelon peach+es mango+es grape
 cherry:cherries strawberry:strawberries candy:candies lollipop chocolate pumpkin tulip brick
-nail screw board basketball baseball trophy:trophies game comic sweater dress+es
+nail screw board basketball baseball trophy:trophies game comic sweater dress+es shovel hammer
+wrench ladder bucket rake saw drill chain hook barrel kettle pan fork knife:knives towel pillow
+blanket carpet mirror clock watch scarf:scarves coat jacket boot sandal belt tie umbrella
+suitcase backpack wallet purse map globe flag drum flute violin guitar trumpet piano whistle
+bell apricot fig date avocado coconut pineapple melon radish turnip cabbage pepper bean pea
+mushroom loaf:loaves bun roll waffle pie cracker biscuit pretzel sausage burger taco dumpling
+noodle snack rock crystal gem diamond pearl feather leaf:leaves acorn pinecone seashell
+starfish+ twig log stick branch+es tile plank pipe wire rope battery:batteries bulb magnet
+lens+es wheel tire engine rocket drone phone laptop tablet charger speaker headphone painting
+drawing sketch+es statue vase bouquet wreath+es lantern story:stories poem song recipe essay
+riddle joke message email report chapter dictionary:dictionaries dolphin whale penguin eagle owl
+lizard snake turtle snail ant bee butterfly:butterflies ladybug spider squirrel mask costume
+crown wand sword shield helmet medal certificate diploma coupon voucher token
 """
 _CONTAINERS = """
 box+es bag basket jar crate shelf:shelves drawer tray pack packet bucket bin carton case table

@@ -7,7 +7,8 @@
 
 `[x|y]` picks one, `{a}` is a number in digits, `{a:w}` in words. `S:` holds the steps, separated by
 `;`, over numbers, constants and earlier results r1, r2 ...; the last result is `{ans}`. `R:` gives
-ranges where the defaults make no sense. Lines that begin with `#` are comments.
+ranges where the defaults make no sense. `D: name = x|y|z` above the blocks defines a list of words
+that `[@name]` picks from, `[v|@name]` too. Lines that begin with `#` are comments.
 
 The drawing itself (numbers, names, things) is in `problems`.
 """
@@ -60,6 +61,8 @@ class Template:
 NUMBER_SLOT = re.compile(r"\{([a-h])(:w)?\}")
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _STEP = re.compile(r"(\w+)\s*([-+*/])\s*(\w+)")
+_DEFINITION = re.compile(r"D:\s*(\w+)\s*=\s*(.+)")
+_LIST = re.compile(r"@(\w+)")
 _RANGE = re.compile(r"([a-h])\s+(\d+)\s*-\s*(\d+)")
 _PEOPLE = {f"{word}{n}" for n in ("", "2", "3") for word in ("p", "he", "He", "him", "his", "His")}
 _THINGS = {f"{word}{n}" for n in ("", "2") for word in ("item", "items", "box", "boxes")}
@@ -76,10 +79,15 @@ def parse_templates(text: str, name: str) -> list[Template]:
     """Parse the blocks of `text`; `name` stands for the file in messages."""
     templates: list[Template] = []
     block: dict[str, str] = {}
+    lists: dict[str, str] = {}
     first_line = 0
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         stripped = line.strip()
         if stripped.startswith("#"):
+            continue
+        stripped = _insert_lists(stripped, lists, f"{name}:{number}")
+        if definition := _DEFINITION.fullmatch(stripped):
+            lists[definition[1]] = definition[2]
             continue
         if not stripped:
             if block:
@@ -98,6 +106,15 @@ def parse_templates(text: str, name: str) -> list[Template]:
         first_line = first_line if block else number
         block[key] = value.strip()
     return templates
+
+
+def _insert_lists(line: str, lists: dict[str, str], place: str) -> str:
+    def words(match: re.Match[str]) -> str:
+        if match[1] not in lists:
+            raise TemplateError(f"{place}: unknown list @{match[1]}; define it above with D:")
+        return lists[match[1]]
+
+    return _LIST.sub(words, line)
 
 
 def _parse_block(block: dict[str, str], place: str) -> Template:
