@@ -5,7 +5,6 @@ Conversation number i of a seed is always the same, whoever asks for it and in w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from random import Random
@@ -17,6 +16,7 @@ from motet.data.tiny.disguise import Disguise, begin_needlessly
 from motet.data.tiny.letters import draw_letter_task
 from motet.data.tiny.lines import Task
 from motet.data.tiny.problems import draw_problem
+from motet.data.tiny.story import compose_story
 from motet.data.tiny.sums import draw_sum
 from motet.data.tiny.talk import draw_talk
 from motet.data.tiny.templates import Template, read_templates
@@ -26,13 +26,14 @@ __all__ = ["Shares", "TaskSource", "draw_conversation", "held_out_problems", "lo
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How much of what. The five families are relative weights, the others probabilities.
+    """How much of what. The six families are relative weights, the others probabilities.
 
-    disguised and needless are shares of problems (see `disguise`).
+    disguised and needless are shares of stories and problems (see `disguise`).
     """
 
-    problem: float = 0.72
-    gsm8k: float = 0.06
+    story: float = 0.38
+    problem: float = 0.36
+    gsm8k: float = 0.04
     sum: float = 0.12
     letters: float = 0.06
     talk: float = 0.04
@@ -69,21 +70,22 @@ class TaskSource:
 
     def draw(self, rng: Random) -> Task:
         """One task."""
-        families = ("problem", "gsm8k", "sum", "letters", "talk")
+        families = ("story", "problem", "gsm8k", "sum", "letters", "talk")
         weights = [getattr(self.shares, family) for family in families]
         match rng.choices(families, weights)[0]:
+            case "story":
+                return self._disguised(draw_problem(compose_story(rng), rng), rng)
             case "problem":
-                return self._draw_problem(self.own, rng)
+                return self._disguised(draw_problem(rng.choice(self.own), rng), rng)
             case "gsm8k":
-                return self._draw_problem(self.gsm8k, rng)
+                return self._disguised(draw_problem(rng.choice(self.gsm8k), rng), rng)
             case "sum":
                 return draw_sum(rng)
             case "letters":
                 return draw_letter_task(rng)
         return draw_talk(rng)
 
-    def _draw_problem(self, templates: Sequence[Template], rng: Random) -> Task:
-        task = draw_problem(rng.choice(templates), rng)
+    def _disguised(self, task: Task, rng: Random) -> Task:
         if rng.random() < self.shares.disguised:
             task = self.disguise.exchange_words(task, rng)
         if rng.random() < self.shares.needless:

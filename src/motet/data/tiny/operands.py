@@ -18,7 +18,7 @@ _MAX_IN_WORDS = 20
 _MAX_TRIES = 20_000
 _MAX_EXPANDED_PRODUCT = 999
 _SPANS = ((2, 20), (2, 99), (10, 400))
-_SPAN_SHARES = (0.25, 0.6, 0.15)
+_SPAN_SHARES = (0.45, 0.48, 0.07)
 
 
 def draw_numbers(template: Template, rng: Random) -> tuple[dict[str, int], list[Step]]:

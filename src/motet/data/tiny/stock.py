@@ -52,15 +52,15 @@ car truck train boat duck rabbit chicken goat fish+ cat dog hen seed nut walnut 
 bagel sandwich+es pizza ring necklace bracelet watermelon peach+es mango+es grape
 cherry:cherries strawberry:strawberries candy:candies lollipop chocolate pumpkin tulip brick
 nail screw board basketball baseball trophy:trophies game comic sweater dress+es shovel hammer
-wrench ladder bucket rake saw drill chain hook barrel kettle pan fork knife:knives towel pillow
-blanket carpet mirror clock watch scarf:scarves coat jacket boot sandal belt tie umbrella
-suitcase backpack wallet purse map globe flag drum flute violin guitar trumpet piano whistle
-bell apricot fig date avocado coconut pineapple melon radish turnip cabbage pepper bean pea
-mushroom loaf:loaves bun roll waffle pie cracker biscuit pretzel sausage burger taco dumpling
-noodle snack rock crystal gem diamond pearl feather leaf:leaves acorn pinecone seashell
+wrench+es ladder bucket rake saw drill chain hook barrel kettle pan fork knife:knives towel
+pillow blanket carpet mirror clock watch+es scarf:scarves coat jacket boot sandal belt tie
+umbrella suitcase backpack wallet purse map globe flag drum flute violin guitar trumpet piano
+whistle bell apricot fig date avocado coconut pineapple melon radish+es turnip cabbage pepper
+bean pea mushroom loaf:loaves bun roll waffle pie cracker biscuit pretzel sausage burger taco
+dumpling noodle snack rock crystal gem diamond pearl feather leaf:leaves acorn pinecone seashell
 starfish+ twig log stick branch+es tile plank pipe wire rope battery:batteries bulb magnet
 lens+es wheel tire engine rocket drone phone laptop tablet charger speaker headphone painting
-drawing sketch+es statue vase bouquet wreath+es lantern story:stories poem song recipe essay
+drawing sketch+es statue vase bouquet wreath lantern story:stories poem song recipe essay
 riddle joke message email report chapter dictionary:dictionaries dolphin whale penguin eagle owl
 lizard snake turtle snail ant bee butterfly:butterflies ladybug spider squirrel mask costume
 crown wand sword shield helmet medal certificate diploma coupon voucher token
@@ -82,7 +82,7 @@ prince doctor nurse farmer baker driver pilot sailor soldier artist writer summe
 autumn morning evening night monday friday sunday january march april june july august october
 hand foot head nose mouth finger shoulder car bus train plane boat ship bicycle rocket engine
 wheel bridge street city village market castle tower church hello world planet robot computer
-keyboard screen camera phone clock watch lamp candle mirror basket bottle cup plate spoon fork
+keyboard screen camera phone clock watch+es lamp candle mirror basket bottle cup plate spoon fork
 knife pillow blanket carpet curtain ladder hammer needle button ribbon ticket letter stamp
 potato tomato carrot onion pepper pumpkin salad soup pizza noodle cookie cake chocolate vanilla
 pocket rocket puzzle balloon marble jungle temple simple people bottle little middle saddle

@@ -21,7 +21,15 @@ from pathlib import Path
 
 from motet.errors import MotetError
 
-__all__ = ["Template", "TemplateError", "TemplateStep", "parse_templates", "read_templates"]
+__all__ = [
+    "DEFINITION",
+    "Template",
+    "TemplateError",
+    "TemplateStep",
+    "insert_lists",
+    "parse_templates",
+    "read_templates",
+]
 
 
 class TemplateError(MotetError):
@@ -61,7 +69,7 @@ class Template:
 NUMBER_SLOT = re.compile(r"\{([a-h])(:w)?\}")
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _STEP = re.compile(r"(\w+)\s*([-+*/])\s*(\w+)")
-_DEFINITION = re.compile(r"D:\s*(\w+)\s*=\s*(.+)")
+DEFINITION = re.compile(r"D:\s*(\w+)\s*=\s*(.+)")
 _LIST = re.compile(r"@(\w+)")
 _RANGE = re.compile(r"([a-h])\s+(\d+)\s*-\s*(\d+)")
 _PEOPLE = {f"{word}{n}" for n in ("", "2", "3") for word in ("p", "he", "He", "him", "his", "His")}
@@ -85,8 +93,8 @@ def parse_templates(text: str, name: str) -> list[Template]:
         stripped = line.strip()
         if stripped.startswith("#"):
             continue
-        stripped = _insert_lists(stripped, lists, f"{name}:{number}")
-        if definition := _DEFINITION.fullmatch(stripped):
+        stripped = insert_lists(stripped, lists, f"{name}:{number}")
+        if definition := DEFINITION.fullmatch(stripped):
             lists[definition[1]] = definition[2]
             continue
         if not stripped:
@@ -108,7 +116,9 @@ def parse_templates(text: str, name: str) -> list[Template]:
     return templates
 
 
-def _insert_lists(line: str, lists: dict[str, str], place: str) -> str:
+def insert_lists(line: str, lists: dict[str, str], place: str) -> str:
+    """Put the words of the list in place of each @name."""
+
     def words(match: re.Match[str]) -> str:
         if match[1] not in lists:
             raise TemplateError(f"{place}: unknown list @{match[1]}; define it above with D:")
