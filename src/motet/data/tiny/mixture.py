@@ -31,11 +31,11 @@ class Shares:
     disguised and needless are shares of stories and problems (see `disguise`).
     """
 
-    story: float = 0.38
-    problem: float = 0.36
-    gsm8k: float = 0.04
-    sum: float = 0.12
-    letters: float = 0.06
+    story: float = 0.46
+    problem: float = 0.32
+    gsm8k: float = 0.03
+    sum: float = 0.10
+    letters: float = 0.05
     talk: float = 0.04
     second_turn: float = 0.08
     mistake: float = 0.12

@@ -18,7 +18,7 @@ from functools import cache
 from importlib.resources import files
 from random import Random
 
-from motet.data.tiny.plot import OPERATIONS, draw_plot
+from motet.data.tiny.plot import OPERATIONS, RELATIONS, draw_plot
 from motet.data.tiny.templates import (
     DEFINITION,
     Template,
@@ -31,6 +31,7 @@ __all__ = ["compose_story", "read_clauses"]
 
 _DOMAIN_SHARES = {"things": 0.48, "people": 0.17, "stuff": 0.12, "money": 0.17, "age": 0.06}
 _SHARE_IN_WORDS, _SHARE_NEEDLESS, _SHARE_JOINED, _SHARE_NAMED = 0.1, 0.12, 0.35, 0.7
+_SHARE_QUESTION_FIRST = 0.15
 _PEOPLE = "[@people]"
 
 _ROLES = (
@@ -84,7 +85,7 @@ class _Story:
     def say(self, words: str) -> list[str]:
         """Add a clause; the names of its numbers, {n} first."""
         names = []
-        for slot in ("{n}", "{m}"):
+        for slot in ("{n}", "{m}", "{k}", "{l}"):
             if slot in words:
                 names.append("abcdefgh"[self.num_numbers])
                 self.num_numbers += 1
@@ -121,17 +122,21 @@ class _Story:
                 self.step(names[0], "-", self.so_far)
             case "share" | "pack":
                 self.step(self.so_far, "/", names[0])
-            case "worth" | "per":
+            case "orders":
+                self.step(names[0], "*", names[1])
+                self.step(names[2], "*", names[3])
+                self.step("r1", "+", "r2")
+            case "worth" | "per" | "repeat":
                 self.step(self.so_far, "*", names[0])
             case "askboth":
                 self.step(self.before, "+", self.so_far)
-            case "ohalf":
-                self.step(self.so_far, "/", "2")
+            case "ohalf" | "odouble":
+                self.step(self.so_far, OPERATIONS[kind], "2")
             case "rmore" | "rfewer" | "rtimes":
                 self.step(names[1], OPERATIONS[kind], names[0])
-            case "omore" | "ofewer" | "otimes":
+            case _ if kind in RELATIONS:
                 self.step(self.so_far, OPERATIONS[kind], names[0])
-        if kind in ("otimes", "rtimes"):
+        if kind in ("otimes", "rtimes", "itimes", "repeat"):
             self.ranges[names[0]] = (2, 9)
 
 
@@ -165,6 +170,10 @@ def _with_subject(sentences: list[str], domain: str, first: str, rng: Random) ->
             sentences[0].replace(_PEOPLE, people, 1),
             *(re.sub(r"(?<=How many )\[@people\]", others, s) for s in sentences[1:]),
         ]
+    if rng.random() < _SHARE_QUESTION_FIRST and sentences[-1].rfind("?", 0, -1) < 0:
+        told = rng.choice((" and ", ", and ")).join(s.removesuffix(".") for s in sentences[:-1])
+        if re.fullmatch(r"(How|What)[^.]*\?", sentences[-1]) and ". " not in told:
+            return f"{sentences[-1][:-1]} if {told}?".replace("{s}", later)
     text = sentences[0].replace("{s}", subject)
     for sentence in sentences[1:]:
         sentence = sentence.replace("{s}", later)
