@@ -34,6 +34,14 @@ def test_a_file_is_read() -> None:
     assert (first.place, second.place) == ("f.txt:3", "f.txt:8")
 
 
+def test_a_list_is_put_in_place_of_its_name() -> None:
+    text = "D: verb = buys|gets\n\nQ: {p} [finds|@verb] {a}.\nS: a + 1\nA: {ans}"
+    (template,) = parse_templates(text, "f")
+    assert template.question == "{p} [finds|buys|gets] {a}."
+    with pytest.raises(TemplateError, match="f:1: unknown list @verb"):
+        parse_templates("Q: [@verb] {a}", "f")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,0 +1,77 @@
+"""Stories put together from clauses: every plot is told, and its steps are those of the text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from random import Random
+
+from motet.data.tiny import plot
+from motet.data.tiny.plot import draw_plot
+from motet.data.tiny.problems import draw_problem
+from motet.data.tiny.story import compose_story, read_clauses
+
+
+def test_every_clause_file_line_has_a_kind_that_a_plot_knows() -> None:
+    clauses, _ = read_clauses()
+    kinds = {kind for domain in clauses.values() for kind in domain} - {"needless"}
+    assert kinds == set(plot._NUM_STEPS)
+
+
+def test_every_end_has_a_reply_with_the_answer() -> None:
+    clauses, _ = read_clauses()
+    ends = {*plot._END_SHARES, "askfirst"}
+    for domain in clauses.values():
+        for kind, texts in domain.items():
+            for text in texts:
+                assert ("=>" in text) is (kind in ends), text
+                assert kind not in ends or "{ans}" in text.partition("=>")[2], text
+
+
+def test_stories_can_be_solved_and_say_their_numbers() -> None:
+    rng = Random(0)
+    for _ in range(1_500):
+        template = compose_story(rng)
+        assert 1 <= len(template.steps) <= 3
+        operands = {name for step in template.steps for name in (step.x, step.y)}
+        assert {name for name in operands if name.isalpha()} <= set(template.numbers)
+        task = draw_problem(template, rng)
+        assert not re.search(r"[{}\[\]|@]|=>", task.question + task.reply), task
+        assert task.answer in task.reply
+        assert task.lines[-1].text.endswith(task.answer)
+
+
+def test_a_plot_has_one_to_three_steps() -> None:
+    rng = Random(1)
+    clauses, _ = read_clauses()
+    counts: Counter[int] = Counter()
+    for _ in range(3_000):
+        counts[sum(plot._NUM_STEPS[kind] for kind in draw_plot(clauses["things"], rng))] += 1
+    assert set(counts) == {1, 2, 3}
+    assert min(counts.values()) > 400
+
+
+def test_what_the_steps_of_a_plot_are() -> None:
+    wanted = {
+        "story:start.plus.ask": ["a+b"],
+        "story:groups.minus.ask": ["a*b", "r1-c"],
+        "story:rfewer.askboth": ["b-a", "b+r1"],
+        "story:start.otimes.askboth": ["a*b", "a+r1"],
+        "story:start.need": ["b-a"],
+        "story:orders.ask": ["a*b", "c*d", "r1+r2"],
+        "story:pair.share": ["a+b", "r1/c"],
+        "story:start.ohalf.askother": ["a/2"],
+    }
+    rng = Random(2)
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for _ in range(20_000):
+        template = compose_story(rng)
+        if template.place in wanted and len(template.numbers) == _num_letters(template.steps):
+            steps = tuple(f"{step.x}{step.op}{step.y}" for step in template.steps)
+            found.setdefault(template.place, set()).add(steps)
+    assert {place: {tuple(steps)} for place, steps in wanted.items()} == found
+
+
+def _num_letters(steps: tuple[object, ...]) -> int:
+    """How many numbers the steps use: a story with a needless one has more."""
+    return len(set(re.findall(r"'([a-h])'", repr(steps))))
