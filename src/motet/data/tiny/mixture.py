@@ -31,8 +31,8 @@ class Shares:
     disguised and needless are shares of stories and problems (see `disguise`).
     """
 
-    story: float = 0.46
-    problem: float = 0.32
+    story: float = 0.42
+    problem: float = 0.36
     gsm8k: float = 0.03
     sum: float = 0.10
     letters: float = 0.05
@@ -65,7 +65,8 @@ class TaskSource:
         """All training templates of the package; those that tell many stories count more."""
         own, gsm8k = load_templates("train_*.txt"), load_templates("gsm8k.txt")
         disguise = Disguise.of_templates([*own, *gsm8k])
-        own += load_templates("train_wide.txt") + 2 * load_templates("train_lists.txt")
+        own += load_templates("train_wide.txt")
+        own += 2 * (load_templates("train_lists.txt") + load_templates("train_daily.txt"))
         return cls(tuple(own), tuple(gsm8k), shares, disguise)
 
     def draw(self, rng: Random) -> Task:
