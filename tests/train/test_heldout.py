@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from motet.data.tiny.lines import Task
-from motet.train.heldout import Attempt, main, wilson
+from motet.train.heldout import FAMILIES, Attempt, main, tasks_of, wilson
 
 
 def attempt(output: str) -> Attempt:
@@ -33,6 +33,21 @@ def test_wilson_intervals() -> None:
     assert wilson(10, 10)[1] == 1.0
 
 
-def test_wrong_arguments_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["motet-tiny", "many", "1"]) == 2
-    assert "expected MODEL NUM_PROBLEMS SEED" in capsys.readouterr().err
+def test_text_answers_are_contained() -> None:
+    task = Task("Spell ab backwards.", (), "It is b-a.", "b-a", "letters", "reverse")
+    assert Attempt(task, {"Output": "ab reversed is b-a."}, ended=True).is_right
+    assert not Attempt(task, {"Output": "a-b."}, ended=True).is_right
+
+
+@pytest.mark.parametrize("family", [None, *FAMILIES])
+def test_tasks_are_fixed_by_family_and_seed(family: str | None) -> None:
+    tasks = tasks_of(family, 5, 1)
+    assert tasks == tasks_of(family, 5, 1)
+    assert tasks != tasks_of(family, 5, 2)
+    if family is not None:
+        assert {"story": "problem", "gsm8k": "problem"}.get(family, family) == tasks[0].family
+
+
+def test_an_unknown_model_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no-such-model", "--num-problems", "1"]) == 2
+    assert "error: " in capsys.readouterr().err

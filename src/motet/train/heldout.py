@@ -1,27 +1,32 @@
-"""How many held-out problems a model answers right, ends by itself on, and answers without a voice.
+"""How many problems a model answers right, ends by itself on, and answers without a voice.
 
-    python -m motet.train.heldout MODEL NUM_PROBLEMS SEED [CHANNEL_TO_SILENCE]
+    python -m motet.train.heldout MODEL --num-problems 500 --seed 1 [--silence Think] [--family sum]
 
-Problems come from templates that are never trained on. Greedy, live feeding, the engine's default
-settings. An answer is right if the last number that Output says is the result. Shares come with
-95 % Wilson intervals.
+Without a family the problems come from templates that are never trained on; with one they are
+drawn as in training, with other numbers. Greedy, live feeding, the engine's default settings. An
+answer is right if the last number that Output says is the result (for letters: if Output contains
+the answer). Shares come with 95 % Wilson intervals.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from random import Random
 
 from motet.data.tiny.lines import Task
-from motet.data.tiny.mixture import held_out_problems
+from motet.data.tiny.mixture import Shares, TaskSource, held_out_problems
 from motet.engine import load
-from motet.errors import MotetError, SettingError
+from motet.errors import MotetError
 
-__all__ = ["Attempt", "attempt", "wilson"]
+__all__ = ["Attempt", "attempt", "tasks_of", "wilson"]
+
+FAMILIES = ("story", "problem", "gsm8k", "sum", "letters", "talk")
 
 _BATCH = 32
 _NUMBER = re.compile(r"\d+")
@@ -38,7 +43,9 @@ class Attempt:
 
     @property
     def is_right(self) -> bool:
-        """Whether the last number of the reply is the result."""
+        """Whether the last number of the reply is the result, or the reply contains it as text."""
+        if not self.task.answer.isdigit():
+            return self.task.answer in self.channels["Output"]
         return _NUMBER.findall(self.channels["Output"])[-1:] == [self.task.answer]
 
 
@@ -67,16 +74,28 @@ def wilson(num_hits: int, num_trials: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def tasks_of(family: str | None, num_problems: int, seed: int) -> list[Task]:
+    """Held-out problems, or tasks of one family of the training mixture."""
+    if family is None:
+        return held_out_problems(num_problems, seed)
+    alone = dict.fromkeys(FAMILIES, 0.0) | {family: 1.0, "disguised": 0.0, "needless": 0.0}
+    source, rng = TaskSource.of_package(Shares(**alone)), Random(f"measure/{seed}")
+    return [source.draw(rng) for _ in range(num_problems)]
+
+
 def main(arguments: list[str]) -> int:
     """Print every failure as a line of JSON, then the shares; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m motet.train.heldout")
+    parser.add_argument("model")
+    parser.add_argument("--num-problems", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--silence", action="append", default=[], metavar="CHANNEL")
+    parser.add_argument("--family", choices=FAMILIES)
+    chosen = parser.parse_args(arguments)
+    tasks = tasks_of(chosen.family, chosen.num_problems, chosen.seed)
+    attempts = []
     try:
-        if len(arguments) not in (3, 4) or not all(a.isdigit() for a in arguments[1:3]):
-            expected = "MODEL NUM_PROBLEMS SEED [CHANNEL_TO_SILENCE]"
-            raise SettingError("arguments", expected=expected, got=" ".join(arguments))
-        model, num_problems, seed = arguments[0], int(arguments[1]), int(arguments[2])
-        tasks = held_out_problems(num_problems, seed)
-        attempts = []
-        for one in attempt(model, tasks, arguments[3:]):
+        for one in attempt(chosen.model, tasks, chosen.silence):
             attempts.append(one)
             if not (one.is_right and one.ended):
                 failure = {"place": one.task.place, "answer": one.task.answer, "ended": one.ended}
@@ -88,9 +107,9 @@ def main(arguments: list[str]) -> int:
         ("right", sum(a.is_right for a in attempts)),
         ("ended", sum(a.ended for a in attempts)),
     ):
-        low, high = wilson(hits, num_problems)
-        summary = {name: hits / num_problems, "interval_95": [round(low, 4), round(high, 4)]}
-        print(json.dumps(summary | {"num_problems": num_problems, "seed": seed}))
+        low, high = wilson(hits, len(tasks))
+        summary = {name: hits / len(tasks), "interval_95": [round(low, 4), round(high, 4)]}
+        print(json.dumps(summary | {"num_problems": len(tasks), "seed": chosen.seed}))
     return 0
 
 
