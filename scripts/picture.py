@@ -1,6 +1,6 @@
 """Draw docs/run.svg: a real run of the embedded model, as a terminal shows it.
 
-    .venv/bin/python scripts/picture.py
+.venv/bin/python scripts/picture.py
 """
 
 from __future__ import annotations

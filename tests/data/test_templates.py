@@ -77,7 +77,7 @@ def test_picks_leave_no_stray_spaces() -> None:
     assert texts == {"How many now?", "How many?"}
 
 
-@pytest.mark.parametrize("pattern", ["train_*.txt", "gsm8k.txt", "heldout.txt"])
+@pytest.mark.parametrize("pattern", ["train_*.txt", "gsm8k.txt", "heldout.txt", "development.txt"])
 def test_every_template_of_the_package_can_be_drawn(pattern: str) -> None:
     templates = load_templates(pattern)
     assert len(templates) >= 60

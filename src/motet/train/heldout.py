@@ -2,10 +2,11 @@
 
     python -m motet.train.heldout MODEL --num-problems 500 --seed 1 [--silence Think] [--family sum]
 
-Without a family the problems come from templates that are never trained on; with one they are
-drawn as in training, with other numbers. Greedy, live feeding, the engine's default settings. An
-answer is right if the last number that Output says is the result (for letters: if Output contains
-the answer). Shares come with 95 % Wilson intervals.
+Without a family the problems come from templates that are never trained on, and whose failures
+nobody looks at: they are not printed. `--family development` takes templates that are not trained
+on either, but looked at; other families are drawn as in training, with other numbers. Greedy, live
+feeding, the engine's default settings. An answer is right if the last number that Output says is
+the result (for letters: if Output contains the answer). Shares come with 95 % Wilson intervals.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from motet.errors import MotetError
 
 __all__ = ["Attempt", "attempt", "tasks_of", "wilson"]
 
+DEVELOPMENT = "development"
 FAMILIES = ("story", "problem", "gsm8k", "sum", "letters", "talk")
 
 _BATCH = 32
@@ -75,29 +77,29 @@ def wilson(num_hits: int, num_trials: int) -> tuple[float, float]:
 
 
 def tasks_of(family: str | None, num_problems: int, seed: int) -> list[Task]:
-    """Held-out problems, or tasks of one family of the training mixture."""
-    if family is None:
-        return held_out_problems(num_problems, seed)
+    """Held-out or development problems, or tasks of one family of the training mixture."""
+    if family in (None, DEVELOPMENT):
+        return held_out_problems(num_problems, seed, development=family == DEVELOPMENT)
     alone = dict.fromkeys(FAMILIES, 0.0) | {family: 1.0, "disguised": 0.0, "needless": 0.0}
     source, rng = TaskSource.of_package(Shares(**alone)), Random(f"measure/{seed}")
     return [source.draw(rng) for _ in range(num_problems)]
 
 
 def main(arguments: list[str]) -> int:
-    """Print every failure as a line of JSON, then the shares; returns the exit code."""
+    """Print failures (of a family) as lines of JSON, then the shares; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m motet.train.heldout")
     parser.add_argument("model")
     parser.add_argument("--num-problems", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--silence", action="append", default=[], metavar="CHANNEL")
-    parser.add_argument("--family", choices=FAMILIES)
+    parser.add_argument("--family", choices=(DEVELOPMENT, *FAMILIES))
     chosen = parser.parse_args(arguments)
     tasks = tasks_of(chosen.family, chosen.num_problems, chosen.seed)
     attempts = []
     try:
         for one in attempt(chosen.model, tasks, chosen.silence):
             attempts.append(one)
-            if not (one.is_right and one.ended):
+            if chosen.family and not (one.is_right and one.ended):
                 failure = {"place": one.task.place, "answer": one.task.answer, "ended": one.ended}
                 print(json.dumps(failure | one.channels, ensure_ascii=False), flush=True)
     except MotetError as error:

@@ -45,7 +45,7 @@ class Shares:
 
 
 def load_templates(pattern: str) -> list[Template]:
-    """The templates of the package's files that match: train_*.txt, gsm8k.txt or heldout.txt."""
+    """The templates of the package's files that match: train_*.txt, gsm8k.txt, heldout.txt."""
     with as_file(files("motet.data.tiny") / "templates") as folder:
         paths = sorted(folder.glob(pattern))
         return [template for path in paths for template in read_templates(path)]
@@ -111,8 +111,12 @@ def draw_conversation(
     )
 
 
-def held_out_problems(num_problems: int, seed: int) -> list[Task]:
-    """Problems of templates that no training conversation uses, all templates equally often."""
-    templates = load_templates("heldout.txt")
+def held_out_problems(num_problems: int, seed: int, *, development: bool = False) -> list[Task]:
+    """Problems of templates that no training conversation uses, all templates equally often.
+
+    heldout.txt is for measuring only: nobody looks at its failures. development.txt is for
+    finding out what is wrong, so its figures are not those of unseen problems.
+    """
+    templates = load_templates("development.txt" if development else "heldout.txt")
     rng = Random(f"held-out/{seed}")
     return [draw_problem(templates[i % len(templates)], rng) for i in range(num_problems)]

@@ -1,0 +1,81 @@
+"""The model that ships with the package does what the README says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import motet
+from motet.data.tiny.mixture import held_out_problems
+from motet.engine import Engine, StopReason
+from motet.runtime.directory import EMBEDDED, resolve
+from motet.runtime.torch.state import TorchState
+from motet.train.heldout import Attempt, attempt
+
+NUM_PROBLEMS = 100
+MAX_MEGABYTES = 12
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine[TorchState]:
+    return motet.load()
+
+
+@pytest.fixture(scope="module")
+def attempts() -> list[Attempt]:
+    return list(attempt(EMBEDDED, held_out_problems(NUM_PROBLEMS, seed=1)))
+
+
+def test_it_is_small() -> None:
+    num_bytes = sum(path.stat().st_size for path in Path(resolve(EMBEDDED)).iterdir())
+    assert 1_000_000 < num_bytes < MAX_MEGABYTES * 2**20
+
+
+@pytest.mark.slow
+def test_it_solves_problems_of_unseen_templates_and_ends(attempts: list[Attempt]) -> None:
+    assert len(attempts) == NUM_PROBLEMS
+    assert sum(a.is_right for a in attempts) >= 0.35 * NUM_PROBLEMS  # measured: 0.48 of 500
+    assert sum(a.ended for a in attempts) >= 0.95 * NUM_PROBLEMS
+
+
+@pytest.mark.slow
+def test_it_needs_think(attempts: list[Attempt]) -> None:
+    silenced = list(attempt(EMBEDDED, held_out_problems(NUM_PROBLEMS, seed=1), ["Think"]))
+    assert all(a.channels["Think"] == "" for a in silenced)
+    cost = sum(a.is_right for a in attempts) - sum(a.is_right for a in silenced)
+    assert cost >= 0.20 * NUM_PROBLEMS
+
+
+def test_the_question_of_the_readme(engine: Engine[TorchState]) -> None:
+    reply = engine.ask(
+        "Tom has 47 apples. He buys 38 more and gives 12 to Anna. "
+        "How many apples does Tom have now?"
+    )
+    assert "73" in reply.channels["Output"]
+    assert "47+38" in reply.channels["Think"]
+    assert reply.stopped_by == StopReason.END
+
+
+def test_think_notes_numbers_while_the_user_still_speaks(engine: Engine[TorchState]) -> None:
+    session = engine.open()
+    session.give("Anna had 53 stickers and gave 28 of them away. How many are left?")
+    rows = list(engine.stream(session))
+    user, think = engine.codec.layout.index("User"), engine.codec.layout.index("Think")
+    last_of_user = max(row.index for row in rows if not row.silent[user])
+    noted = "".join(row.deltas[think] for row in rows if row.index <= last_of_user)
+    assert "53" in noted
+
+
+def test_skeptical_objects_to_a_wrong_step(engine: Engine[TorchState]) -> None:
+    session = engine.open()
+    session.give("What is 47 + 38?", feed=None)
+    while session.turn.silent_input_rows < 1:
+        engine.step([session])
+    session.put("Think", "\n47+38: 7+8=17, 4+3+1=8 -> 87")
+    list(engine.stream(session))
+    assert "no, 7+8=15" in session.text("Skeptical")
+
+
+def test_it_talks_about_itself(engine: Engine[TorchState]) -> None:
+    assert "Motet" in engine.ask("Who are you?").channels["Output"]
