@@ -195,6 +195,7 @@ def run(
     }
 
     def settings_for(layout: Layout, usual: Sampling) -> Settings:
+        """The settings asked for, on top of the usual sampling of a model of `layout`."""
         base = global_sampling(usual, knobs)
         settings = dataclasses.replace(
             _USUAL,

@@ -124,10 +124,10 @@ class Engine(Generic[StateT]):
         session.restore(rows)
         session.stopped_by = session.turn.stop_reason() if session.turn_starts else None
 
-    def save(self, session: Session[StateT], path: Path) -> None:
+    def save(self, session: Session[StateT], path: str | Path) -> None:
         """Write a session to one file, whole or not at all."""
-        save_session(session, path, self.runtime)
+        save_session(session, Path(path), self.runtime)
 
-    def resume(self, path: Path) -> Session[StateT]:
+    def resume(self, path: str | Path) -> Session[StateT]:
         """The session that `save` wrote, ready to go on; StateError if the file is unfit."""
-        return load_session(path, self.runtime, self.codec)
+        return load_session(Path(path), self.runtime, self.codec)

@@ -2,8 +2,8 @@
 
     python -m motet.train.export CONFIG FOLDER MODEL_DIRECTORY
 
-Weights are stored as float16: half the size, and no answer of the embedded model depends on the
-bits that are lost. Greedy decoding is what the model is trained for, so that is recommended.
+Weights are stored as float16, half the size; the figures of the model card are those of the stored
+weights. The model is measured with greedy decoding, so that is what it recommends.
 """
 
 from __future__ import annotations
