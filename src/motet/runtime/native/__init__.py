@@ -1,0 +1,1 @@
+"""The native runtime: GGUF weights, ggml graphs and own kernels; no PyTorch in the process."""

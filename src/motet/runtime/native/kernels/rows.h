@@ -1,0 +1,42 @@
+/* The two operations of a transformer that mix cells, over the rows of several sessions. */
+#ifndef MOTET_ROWS_H
+#define MOTET_ROWS_H
+
+#include "abi.h"
+
+enum motet_kv_type { MOTET_KV_F32 = 0, MOTET_KV_F16 = 1, MOTET_KV_Q8_0 = 2 };
+
+enum { MOTET_MAX_HEAD_WIDTH = 256 };
+
+struct motet_rows_attention {
+    const struct motet_call *call;
+    const float *q; /* [T][H][K] */
+    const float *k; /* [T][G][K] */
+    const float *v; /* [T][G][K] */
+    float *out;     /* [T][H][K] */
+    int32_t H, G, K, C;
+    int32_t layer; /* among the attention layers */
+    int32_t kv_type;
+    float scale;
+};
+
+struct motet_rows_conv {
+    const struct motet_call *call;
+    const float *bcx;  /* [T][3][D]: gate of the input, gate of the output, input */
+    const float *taps; /* [W][D], the oldest row first */
+    float *out;        /* [T][D] */
+    int32_t D, W, C;
+    int32_t layer, num_layers; /* among the conv layers */
+    int32_t row_boundary;      /* 0: each channel over its own column */
+};
+
+/* Writes the call's keys and values into the caches; must be complete before `attend` starts. */
+MOTET_EXPORT void motet_rows_store(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+
+/* Cell (r, c) attends to all cells of the rows before r of its session, and to itself. */
+MOTET_EXPORT void motet_rows_attend(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+
+/* out = C * conv(B * x) of the short conv block of LFM2, with the past of each session. */
+MOTET_EXPORT void motet_rows_conv(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+
+#endif
