@@ -1,0 +1,1 @@
+"""Model files: GGUF read, checked and written; model directories; conversion between the two."""
