@@ -3,7 +3,8 @@
 A model that meets "gnomes" in one template only has learned that template by its gnomes, and is
 lost where someone else tells the same story of otters. So now and then the rare words of a question
 are exchanged for others: ordinary words for words of words.txt (from the questions of GSM8K's
-training split, MIT licence), names for names. Words that the reply repeats, numbers and words of
+training split, MIT licence), names for names. A few common words are exchanged too, so that no
+problem hangs on a single one (word dropout). Words that the reply repeats, numbers and words of
 quantity stay. Some questions also begin with a sentence that has nothing to do with them.
 """
 
@@ -26,8 +27,9 @@ __all__ = ["Disguise", "begin_needlessly"]
 
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SLOT = re.compile(r"\{[^}]*\}")
-_MAX_TEMPLATES_OF_RARE = 4
+_MAX_TEMPLATES_OF_RARE = 6
 _SHARE_OF_RARE_WORDS = 0.35
+_SHARE_OF_COMMON_WORDS = 0.03
 _QUANTITY = frozenset(
     word
     for line in (
@@ -66,19 +68,20 @@ class Disguise:
             counts.update({w.lower() for w in _WORD.findall(_SLOT.sub("", template.question))})
         rare = {word for word, count in counts.items() if count <= _MAX_TEMPLATES_OF_RARE}
         text = (files("motet.data.tiny") / "words.txt").read_text("utf-8")
-        return cls(frozenset(rare - _QUANTITY), tuple(text.split()))
+        return cls(frozenset(rare), tuple(text.split()))
 
     def exchange_words(self, task: Task, rng: Random) -> Task:
-        """A third of the rare words of the question become others, each everywhere the same."""
+        """A third of the rare words of the question, and a few others, become other words."""
         kept = {word.lower() for word in _WORD.findall(task.reply)}
         exchanged: dict[str, str] = {}
 
         def exchange(match: re.Match[str]) -> str:
             word = match[0]
             if word not in exchanged:
-                is_rare = word.lower() in self.rare and word.lower() not in kept
-                is_rare = is_rare and not any(find_numbers(word))
-                chosen = is_rare and rng.random() < _SHARE_OF_RARE_WORDS
+                lower = word.lower()
+                stays = lower in kept or lower in _QUANTITY or any(find_numbers(word))
+                share = _SHARE_OF_RARE_WORDS if lower in self.rare else _SHARE_OF_COMMON_WORDS
+                chosen = not stays and rng.random() < share
                 exchanged[word] = self._other(word, rng) if chosen else word
             return exchanged[word]
 

@@ -31,15 +31,15 @@ class Shares:
     disguised and needless are shares of stories and problems (see `disguise`).
     """
 
-    story: float = 0.42
-    problem: float = 0.36
+    story: float = 0.20
+    problem: float = 0.58
     gsm8k: float = 0.03
-    sum: float = 0.10
-    letters: float = 0.05
-    talk: float = 0.04
-    second_turn: float = 0.08
-    mistake: float = 0.12
-    prefilled: float = 0.15
+    sum: float = 0.09
+    letters: float = 0.07
+    talk: float = 0.03
+    second_turn: float = 0.06
+    mistake: float = 0.30
+    prefilled: float = 0.10
     disguised: float = 0.5
     needless: float = 0.05
 

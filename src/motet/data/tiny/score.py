@@ -129,7 +129,8 @@ class Turn:
 
     def _judge(self, verdict: str, ended: int) -> int:
         said_before = self.skeptical.tokens.get(self.skeptical.free_row - 1, self._end) != self._end
-        first, _ = self.skeptical.say(self._ids(" " * said_before + verdict), ended + LAG)
+        first, last = self.skeptical.say(self._ids(" " * said_before + verdict), ended + LAG)
+        self.skeptical.decisions.update(range(first, last + 1))
         return first
 
     def _draw_mistake_place(self, task: Task) -> int | None:
