@@ -59,3 +59,7 @@ class SettingError(MotetError):
 
 class InputError(MotetError):
     """A text, a message or an input file is empty, too long or malformed."""
+
+
+class BenchError(MotetError):
+    """A measurement can't be made: an unknown shape, no room for it, or no peer to measure."""
