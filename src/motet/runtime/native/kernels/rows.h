@@ -4,6 +4,8 @@
 
 #include "abi.h"
 
+struct motet_level;
+
 enum motet_kv_type { MOTET_KV_F32 = 0, MOTET_KV_F16 = 1, MOTET_KV_Q8_0 = 2 };
 
 enum { MOTET_MAX_HEAD_WIDTH = 256 };
@@ -18,6 +20,7 @@ struct motet_rows_attention {
     int32_t layer; /* among the attention layers */
     int32_t kv_type;
     float scale;
+    const struct motet_level *level; /* the code to run; null: the best that the processor has */
 };
 
 struct motet_rows_conv {

@@ -1,0 +1,123 @@
+/* Products of few cells with interleaved 4-bit and 8-bit weights, and the feed-forward made of them.
+ *
+ * Weights [N][K] are kept in tiles of 16 rows times 32 values, tile after tile along K, then the next
+ * 16 rows; N is a multiple of 16, K of 32. A tile holds 16 half-precision scales, one a row, and then
+ *
+ *   4 bits (from Q4_0), 288 bytes: byte [i][row][j], i and j < 4, has value 4i+j of the row in its
+ *     low half and value 16+4i+j in its high half, both plus 8, as in the blocks of GGUF;
+ *   8 bits (from Q8_0), 544 bytes: byte [i][row][j], i < 8 and j < 4, is value 4i+j plus 128.
+ *
+ * So a vector register of any width takes four values of some rows, which is what the dot product
+ * instructions of x86 and ARM want, and one file of tiles serves them all. Tiles need an alignment
+ * of 2 bytes; 64 is best.
+ *
+ * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`). Integer sums
+ * are exact and float32 sums go along K with fused multiply-adds, so the results are the same bits
+ * for every instruction set, number of threads and number of cells.
+ */
+#ifndef MOTET_PRODUCTS_H
+#define MOTET_PRODUCTS_H
+
+#include "abi.h"
+
+enum { MOTET_TILE_ROWS = 16, MOTET_BLOCK_VALUES = 32, MOTET_MAX_ACTIVE = 16 };
+
+enum motet_weight_kind { MOTET_WEIGHTS_Q4 = 4, MOTET_WEIGHTS_Q8 = 8 };
+
+/* 32 activations: value i is scale * values[i]. */
+struct motet_block {
+    float scale;
+    int32_t offset; /* -8 times the sum of the values: takes back the 8 that was added to weights */
+    int8_t values[MOTET_BLOCK_VALUES];
+};
+
+/* Interleaved weights, [N][K], or [E][N][K] for experts. */
+struct motet_weights {
+    const void *tiles;
+    int64_t expert_bytes; /* from one expert to the next; 0 if there is one */
+    int32_t num_rows;     /* N */
+    int32_t depth;        /* K */
+    int32_t kind;         /* enum motet_weight_kind */
+    int32_t num_experts;  /* E; 1 for a plain matrix */
+};
+
+/* How the threads of one call share its work; zero at first, and zero again after every call. */
+struct motet_progress {
+    int64_t next;     /* first unit that nobody has taken */
+    int64_t num_done; /* threads that found nothing left */
+};
+
+struct motet_level; /* the code for one instruction set */
+
+/* x [T][K] to blocks [T][K/32]. */
+struct motet_quantise {
+    const struct motet_level *level;
+    const float *x;
+    struct motet_block *blocks;
+    int64_t x_stride; /* floats from cell to cell */
+    int32_t num_cells, depth;
+    struct motet_progress progress;
+};
+
+/* out [T][N] = residual [T][N] + blocks [T][K/32] times weights. */
+struct motet_product {
+    const struct motet_level *level;
+    struct motet_weights weights;
+    const struct motet_block *blocks;
+    const float *residual; /* may be null: none; may be `out` */
+    float *out;
+    int64_t residual_stride, out_stride; /* floats from cell to cell */
+    int32_t num_cells;
+    struct motet_progress progress;
+};
+
+/* hidden [T][A][F/32] = silu(gate x) * (up x) for the A experts of each cell. */
+struct motet_experts_up {
+    const struct motet_level *level;
+    struct motet_weights gate, up;    /* [E][F][D], F a multiple of 32 */
+    const struct motet_block *blocks; /* [T][D/32] */
+    const int32_t *experts;           /* [T][A], all different in a cell; null: expert 0 (a dense
+                                         feed-forward, A = 1) */
+    struct motet_block *hidden;
+    int64_t experts_stride; /* int32s from cell to cell */
+    int32_t num_cells, num_active; /* T; A <= MOTET_MAX_ACTIVE */
+    struct motet_progress progress;
+};
+
+/* out [T][D] = residual [T][D] + sum over a of shares [T][A] times (down hidden), experts ascending. */
+struct motet_experts_down {
+    const struct motet_level *level;
+    struct motet_weights down;        /* [E][D][F] */
+    const struct motet_block *hidden; /* [T][A][F/32] */
+    const int32_t *experts;           /* as in motet_experts_up */
+    const float *shares;              /* [T][A]; null: all 1 */
+    const float *residual;            /* may be null: none; may be `out` */
+    float *out;
+    int64_t experts_stride, shares_stride, residual_stride, out_stride; /* elements */
+    int32_t num_cells, num_active;
+    struct motet_progress progress;
+};
+
+/* Custom operations; `userdata` is the structure of the same name. */
+MOTET_EXPORT void motet_quantise(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+MOTET_EXPORT void motet_product(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+MOTET_EXPORT void motet_experts_up(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+MOTET_EXPORT void motet_experts_down(struct ggml_tensor *dst, int ith, int nth, void *userdata);
+
+/* Instruction sets, best first: level i by name, null after the last; null code if the processor
+ * lacks it. */
+MOTET_EXPORT const char *motet_level_name(int index);
+MOTET_EXPORT const struct motet_level *motet_level(int index);
+
+/* Between GGUF blocks [N][K/32] of Q4_0 or Q8_0 and tiles, for the rows [first, last), both
+ * multiples of 16 or `last` = N; pointers are to row 0. */
+MOTET_EXPORT void motet_interleave(int kind, const void *blocks, void *tiles, int64_t first,
+                                   int64_t last, int64_t depth);
+MOTET_EXPORT void motet_deinterleave(int kind, const void *tiles, void *blocks, int64_t first,
+                                     int64_t last, int64_t depth);
+
+/* Reads memory as fast as one thread can; the result depends on all of it. */
+MOTET_EXPORT uint64_t motet_read_memory(const struct motet_level *level, const void *memory,
+                                        int64_t num_bytes);
+
+#endif
