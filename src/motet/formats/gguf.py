@@ -23,7 +23,9 @@ from tokenizers import Tokenizer
 
 from motet.errors import CheckpointError
 from motet.formats.header import TensorInfo, Value, parse_header
-from motet.formats.tensors import CHANNEL_EMBEDDING
+from motet.formats.hyperparameters import Hyperparameters, check_shapes
+from motet.formats.metadata import read_hyperparameters
+from motet.formats.names import CHANNEL_EMBEDDING
 from motet.formats.vocabulary import build_tokenizer, end_token, opening_tokens
 from motet.streams.layout import Layout, single_channel
 
@@ -46,6 +48,14 @@ class GGUFModel:
     architecture: str
     metadata: dict[str, Value]
     tensors: dict[str, TensorInfo]
+
+    @cached_property
+    def hyperparameters(self) -> Hyperparameters:
+        """The numbers of the model, and the promise that it has exactly their tensors."""
+        shapes = {name: info.shape for name, info in self.tensors.items()}
+        numbers = read_hyperparameters(self.metadata, shapes, str(self.path))
+        check_shapes(numbers, shapes, self.layout.num_channels, str(self.path))
+        return numbers
 
     @cached_property
     def layout(self) -> Layout:

@@ -10,6 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+EMBEDDING = "token_embd.weight"
+HEAD = "output.weight"
+CHANNEL_EMBEDDING = "channel_embd.weight"
+ROPE_FACTORS = "rope_freqs.weight"
 LAYER_NAMES = {
     "operator_norm.weight": "attn_norm.weight",
     "input_layernorm.weight": "attn_norm.weight",
@@ -38,10 +42,10 @@ LAYER_NAMES = {
     "feed_forward.experts.down_proj": "ffn_down_exps.weight",
 }
 GLOBAL_NAMES = {
-    "model.embed_tokens.weight": "token_embd.weight",
+    "model.embed_tokens.weight": EMBEDDING,
     "model.embedding_norm.weight": "token_embd_norm.weight",
     "model.norm.weight": "output_norm.weight",
-    "lm_head.weight": "output.weight",
+    "lm_head.weight": HEAD,
 }
 GATE_UP = "feed_forward.experts.gate_up_proj"
 EXPERT_NAMES = {

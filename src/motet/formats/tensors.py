@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motet.errors import CheckpointError
+from motet.formats.config import is_tied
 from motet.formats.directory import ModelDirectory
-from motet.formats.names import Place, places
+from motet.formats.names import CHANNEL_EMBEDDING, HEAD, Place, places
 from motet.formats.safetensor_file import StoredTensor, read_safetensors
 
 WEIGHTS_FILE = "model.safetensors"
-CHANNEL_EMBEDDING = "channel_embd.weight"
-HEAD = "output.weight"
 CHUNK_BYTES = 1 << 24
 _TABLE = "rotary_emb.inv_freq"  # in old checkpoints; computed, not a weight
 
@@ -75,7 +74,7 @@ def read_tensors(directory: ModelDirectory) -> list[SourceTensor]:
     key that no architecture knows, or experts of a layer are missing or differ in shape.
     """
     path, config = directory.path, directory.config
-    is_tied = config.get("tie_word_embeddings", True) is True
+    tied = is_tied(config)
     stored = stored_tensors(path)
     channel_key = (
         channel_embedding_key(stored, directory) if directory.layout.channel_embedding else None
@@ -86,7 +85,7 @@ def read_tensors(directory: ModelDirectory) -> list[SourceTensor]:
         if not found and not key.endswith(_TABLE):
             raise CheckpointError(f"{path}: tensor {key}", expected="a known key", got="another")
         for place in found:
-            if not (is_tied and place.name == HEAD):
+            if not (tied and place.name == HEAD):
                 parts.setdefault(place.name, []).append((place, tensor))
     tensors = [_joined(name, parts[name], path) for name in sorted(parts, key=_file_order)]
     if config.get("model_type") == "llama":
