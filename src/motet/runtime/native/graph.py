@@ -1,0 +1,121 @@
+"""A graph: the whole forward of T cells, some of which get logits, computed again and again.
+
+Neither sessions nor their pasts are part of it: the own operations find them in the call's table.
+All graphs of a runtime share one arena, because no two are ever computed at the same time. It
+grows when a larger graph comes; graphs laid out in the old one are then built anew.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motet.runtime.native import ggml
+from motet.runtime.native.builder import Builder
+from motet.runtime.native.layers import Inputs
+
+MAX_GRAPHS = 32
+Write = Callable[[Builder, Inputs], int]
+
+
+class Arena:
+    """Memory that graphs compute in: their intermediate results, and ggml's own scratch."""
+
+    def __init__(self) -> None:
+        self._allocator: int = ggml.allocator_new(ggml.cpu_buffer_type())
+        self.scratch = np.empty(1, np.uint8)
+
+    def __del__(self) -> None:
+        ggml.allocator_free(self._allocator)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of intermediate results; it changes when they have moved."""
+        size: int = ggml.allocator_size(self._allocator, 0)
+        return size
+
+    def lay_out(self, graph: int) -> None:
+        """Give every intermediate result of `graph` its place."""
+        if not ggml.allocate_graph(self._allocator, graph):
+            raise MemoryError("no memory for the intermediate results of a forward")
+
+    def scratch_of(self, num_bytes: int) -> NDArray[np.uint8]:
+        """Scratch of at least `num_bytes` bytes."""
+        if self.scratch.nbytes < num_bytes:
+            self.scratch = np.empty(num_bytes, np.uint8)
+        return self.scratch
+
+
+class Graph:
+    """One laid-out graph. tokens_T, positions_T and wanted_N are written before `compute`."""
+
+    def __init__(self, T: int, N: int, V: int, max_nodes: int, write: Write, arena: Arena) -> None:
+        self._arena = arena
+        self.build = Builder(max_nodes)
+        tokens, self.tokens_T = self.build.input(T)
+        positions, self.positions_T = self.build.input(T)
+        wanted, self.wanted_N = self.build.input(N)
+        logits = write(self.build, Inputs(tokens, positions, wanted))
+        ggml.set_output(logits)
+        ggml.build_forward_expand(self.build.graph, logits)
+        arena.lay_out(self.build.graph)
+        self.build.fill()
+        address: int = ggml.Tensor.from_address(logits).data
+        self.logits_NV = _floats(address, (N, V))
+        self._plans: dict[int, tuple[ggml.Plan, NDArray[np.uint8]]] = {}
+
+    def __del__(self) -> None:
+        self.build.close()
+
+    def compute(self, num_threads: int) -> None:
+        """Compute; `logits_NV` is valid until the next graph of the arena is computed."""
+        plan, scratch = self._plans.get(num_threads, (None, None))
+        if plan is None or scratch is not self._arena.scratch:
+            plan = self._plan(num_threads)
+        if ggml.graph_compute(self.build.graph, plan) != 0:
+            raise MemoryError("no memory for a forward")
+
+    def _plan(self, num_threads: int) -> ggml.Plan:
+        plan: ggml.Plan = ggml.graph_plan(self.build.graph, num_threads, None)
+        scratch = self._arena.scratch_of(plan.work_size)
+        plan.work_data = scratch.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        self._plans[num_threads] = plan, scratch
+        return plan
+
+
+class Graphs:
+    """The graphs of one runtime by their numbers of cells, the latest `MAX_GRAPHS` of them."""
+
+    def __init__(self, make: Callable[[int, int, Arena], Graph]) -> None:
+        self._make = make
+        self._arena = Arena()
+        self._graphs: OrderedDict[tuple[int, int], Graph] = OrderedDict()
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that all graphs compute in."""
+        return self._arena.num_bytes
+
+    def of(self, num_cells: int, num_wanted: int) -> Graph:
+        """The graph of so many cells and logits."""
+        key = num_cells, num_wanted
+        if key in self._graphs:
+            self._graphs.move_to_end(key)
+            return self._graphs[key]
+        before = self._arena.num_bytes
+        graph = self._make(num_cells, num_wanted, self._arena)
+        if self._arena.num_bytes != before:
+            self._graphs.clear()
+        if len(self._graphs) == MAX_GRAPHS:
+            self._graphs.popitem(last=False)
+        self._graphs[key] = graph
+        return graph
+
+
+def _floats(address: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+    memory = (ctypes.c_float * (shape[0] * shape[1])).from_address(address)
+    return np.ndarray(shape, np.float32, memory)

@@ -1,0 +1,72 @@
+/* What is compiled once for each instruction set: the inner loops behind every kernel.
+ *
+ * A level is a table of these loops. Each `level_*.c` defines the vector operations of one
+ * instruction set (`lanes_*.h`) and includes the bodies (`body_*.h`), which are written once in
+ * terms of them and fix the order of every sum, so that all levels give the same bits.
+ */
+#ifndef MOTET_LEVEL_H
+#define MOTET_LEVEL_H
+
+#include "products.h"
+
+enum {
+    MOTET_PARTS = 16,           /* partial sums of a long sum, whatever the width of a register */
+    MOTET_TILE4_BYTES = 288,    /* 16 half-precision scales and 16 x 32 values of 4 bits */
+    MOTET_TILE8_BYTES = 544,
+    MOTET_SCALES_BYTES = 32,
+    MOTET_ATTEND_CELLS = 32,    /* cached cells at a time */
+    MOTET_ATTEND_QUERIES = 16,  /* queries at a time */
+};
+
+/* Queries of one key/value head that attend to the same cells, and what they gathered so far. */
+struct motet_gathering {
+    int32_t num_queries;                      /* at most MOTET_ATTEND_QUERIES */
+    int32_t width;                            /* K */
+    int32_t kv_type;                          /* enum motet_kv_type */
+    float scale;
+    const float *queries[MOTET_ATTEND_QUERIES]; /* each [K] */
+    float largest[MOTET_ATTEND_QUERIES];        /* score so far; -infinity at first */
+    float (*sums)[MOTET_PARTS];                 /* of weights, [queries][16] */
+    float *values;                              /* weighted, [queries][MOTET_MAX_HEAD_WIDTH] */
+};
+
+struct motet_level {
+    const char *name;
+
+    /* x [32 n] to n blocks. */
+    void (*quantise)(const float *x, struct motet_block *blocks, int64_t n);
+
+    /* out [cell][16] for 16 rows of weights of K = 32 n and any number of cells, each given by its
+     * n blocks; `stride` is in floats. */
+    void (*product4)(const uint8_t *tiles, int64_t n, const struct motet_block *const *cells,
+                     int64_t num_cells, float *out, int64_t stride);
+    void (*product8)(const uint8_t *tiles, int64_t n, const struct motet_block *const *cells,
+                     int64_t num_cells, float *out, int64_t stride);
+
+    /* gate [n] becomes silu(gate) * up; n a multiple of 16. */
+    void (*swiglu)(float *gate, const float *up, int64_t n);
+
+    /* out [n] += share * y; n a multiple of 16. */
+    void (*add_scaled)(float *out, const float *y, float share, int64_t n);
+
+    /* Takes in `n` cached cells, at most MOTET_ATTEND_CELLS, for the queries from `first` up to
+     * `last` - 1. */
+    void (*gather)(struct motet_gathering *g, int first, int last, const char *keys,
+                   const char *values, int n);
+
+    /* The sum of a memory's 64-bit words; num_bytes a multiple of 256. */
+    uint64_t (*read)(const uint8_t *memory, int64_t num_bytes);
+};
+
+extern const struct motet_level motet_level_portable;
+#if defined(__GNUC__) && defined(__x86_64__)
+extern const struct motet_level motet_level_avx2, motet_level_avxvnni, motet_level_avx512;
+#endif
+#if defined(__GNUC__) && defined(__aarch64__)
+extern const struct motet_level motet_level_neon;
+#endif
+
+/* The level to run when none is named. */
+const struct motet_level *motet_best_level(void);
+
+#endif

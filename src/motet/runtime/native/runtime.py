@@ -1,0 +1,228 @@
+"""The native runtime behind the seam of `motet.runtime.protocol`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motet.errors import CheckpointError, SettingError, StateError
+from motet.runtime.native.builder import Builder
+from motet.runtime.native.graph import Arena, Graph, Graphs
+from motet.runtime.native.layers import Inputs, Layers, conv_taps
+from motet.runtime.native.memory import available_bytes
+from motet.runtime.native.operations import MAX_HEAD_WIDTH, Call, KVType
+from motet.runtime.native.saved import digest_of, load_state, save_state
+from motet.runtime.native.state import NativeState, StateShape
+from motet.runtime.native.weights import Model
+from motet.runtime.protocol import Wanted, check_tokens
+from motet.streams.grid import Tokens
+from motet.streams.layout import Layout
+
+MAX_CELLS = 512  # of one graph; more are read one after the other
+MAX_LOGITS = 1 << 24  # of one graph
+NODES_PER_LAYER = 64
+
+Logits = NDArray[np.float32]
+
+
+class Piece(NamedTuple):
+    """Rows of one session in one run. place: whose session. first_kept: row that logits begin at."""
+
+    place: int
+    state: NativeState
+    rows_RC: Tokens
+    first_kept: int
+
+
+class NativeRuntime:
+    """A model ready to read rows for many sessions, on the processor."""
+
+    def __init__(
+        self, model: Model, *, kv_type: KVType = KVType.F16, num_threads: int | None = None
+    ) -> None:
+        """num_threads: at most so many, for graphs that are worth it (default: all there are).
+
+        Raises CheckpointError or SettingError if the model has a shape that no kernel can take.
+        """
+        numbers = model.hyperparameters
+        if len(set(numbers.num_kv_heads) - {0}) > 1 or numbers.head_width > MAX_HEAD_WIDTH:
+            raise CheckpointError(
+                "attention", expected=f"as many KV heads in all layers, of at most {MAX_HEAD_WIDTH}",
+                got=f"{sorted(set(numbers.num_kv_heads) - {0})} of {numbers.head_width}",
+            )  # fmt: skip
+        if kv_type is KVType.Q8_0 and numbers.head_width % 32:
+            raise SettingError(
+                "q8_0 cache", expected="heads of a multiple of 32", got=numbers.head_width,
+                fix="keep the cache in f16",
+            )  # fmt: skip
+        if num_threads is not None and num_threads < 1:
+            raise SettingError("threads", expected="at least 1", got=num_threads)
+        self.model = model
+        self.num_threads = num_threads or num_cores()
+        self.state_shape = StateShape.of(numbers, model.layout.num_channels, kv_type)
+        self._taps = conv_taps(model)
+        self._call = Call()
+        self._graphs = Graphs(self._graph)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that travels with the weights."""
+        return self.model.layout
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.model.hyperparameters.vocab_size
+
+    @property
+    def context_rows(self) -> int:
+        """Rows that the model's positions reach."""
+        return self.model.hyperparameters.context_rows
+
+    def state_bytes(self, max_rows: int) -> int:
+        """Bytes that a state with room for `max_rows` rows takes when it is full."""
+        return self.state_shape.num_bytes(max_rows)
+
+    def open(self, max_rows: int) -> NativeState:
+        """An empty state with room for `max_rows` rows; StateError if memory does not hold it."""
+        if not 1 <= max_rows <= self.context_rows:
+            raise StateError("max_rows", expected=f"1 to {self.context_rows}", got=max_rows)
+        needed, available = self.state_bytes(max_rows), available_bytes()
+        if available is not None and needed > available:
+            most = int(max_rows * available / needed)
+            raise StateError(
+                f"memory for {max_rows} rows", expected=f"{needed / 2**30:.2f} GB",
+                got=f"{available / 2**30:.2f} GB free", fix=f"open at most {most} rows",
+            )  # fmt: skip
+        return NativeState(self.state_shape, max_rows)
+
+    def forward(
+        self,
+        states: Sequence[NativeState],
+        tokens: Sequence[Tokens],
+        *,
+        wanted: Wanted = Wanted.LAST,
+        channels: Sequence[int] | None = None,
+    ) -> list[Logits]:
+        """Read rows; see `Runtime.forward`. Many rows are read in runs of `MAX_CELLS` cells."""
+        check_tokens(self, states, tokens, channels)
+        C, V = self.layout.num_channels, self.vocab_size
+        columns = np.arange(C) if channels is None else np.array(channels, np.int64)
+        for state in states:
+            if not state.holds_past_of(state.num_rows):  # an interrupted forward overwrote it
+                self.truncate(state, state.num_rows)
+        parts: list[list[Logits]] = [[] for _ in states]
+        for run in self._runs(states, tokens, wanted, len(columns)):
+            for piece, logits in zip(run, self._read(run, columns), strict=True):
+                if len(logits):
+                    parts[piece.place].append(logits)
+        empty = np.empty((0, len(columns), V), np.float32)
+        return [np.concatenate(p) if len(p) > 1 else p[0] if p else empty for p in parts]
+
+    def _runs(
+        self,
+        states: Sequence[NativeState],
+        tokens: Sequence[Tokens],
+        wanted: Wanted,
+        num_columns: int,
+    ) -> Iterator[list[Piece]]:
+        """The blocks cut so that a run has at most as many cells and logits as a graph takes."""
+        most = MAX_CELLS // self.layout.num_channels
+        if wanted is Wanted.ALL:
+            most = min(most, MAX_LOGITS // (self.vocab_size * max(num_columns, 1)))
+        most = max(most, 1)
+        run: list[Piece] = []
+        room = most
+        for place, (state, block) in enumerate(zip(states, tokens, strict=True)):
+            start, num_rows = 0, block.shape[0]
+            while start < num_rows:
+                stop = min(num_rows, start + room)
+                keep = {Wanted.ALL: start, Wanted.LAST: num_rows - 1, Wanted.NONE: stop}[wanted]
+                first_kept = min(max(keep - start, 0), stop - start)
+                run.append(Piece(place, state, block[start:stop], first_kept))
+                room -= stop - start
+                start = stop
+                if not room:
+                    yield run
+                    run, room = [], most
+        if run:
+            yield run
+
+    def _read(self, run: list[Piece], columns: NDArray[np.int64]) -> list[Logits]:
+        """One graph: the logits of the kept rows of each piece, [kept, columns, V]."""
+        C = self.layout.num_channels
+        lengths = [piece.rows_RC.shape[0] for piece in run]
+        kept = [length - piece.first_kept for piece, length in zip(run, lengths, strict=True)]
+        graph = self._graphs.of(sum(lengths) * C, sum(kept) * len(columns))
+        segments, positions, rows, first = [], [], [], 0
+        for piece, length in zip(run, lengths, strict=True):
+            before = piece.state.num_rows
+            segments.append((*piece.state.segment, first * C, length * C, before * C))
+            positions.append(np.arange(before, before + length))
+            rows.append(np.arange(first + piece.first_kept, first + length))
+            first += length
+        np.concatenate(
+            [piece.rows_RC for piece in run], out=graph.tokens_T.reshape(-1, C), casting="unsafe"
+        )
+        graph.positions_T.reshape(-1, C)[:] = np.concatenate(positions)[:, None]
+        wanted_cells = np.concatenate(rows)[:, None] * C + columns
+        graph.wanted_N[:] = wanted_cells.reshape(-1)
+        table = np.array(segments, np.int64)
+        self._call.segments, self._call.num_segments = table.ctypes.data, len(segments)
+        for piece, length in zip(run, lengths, strict=True):
+            piece.state.reserve(piece.state.num_rows + length)
+        graph.compute(self.num_threads)
+        for piece, length in zip(run, lengths, strict=True):
+            state = piece.state
+            state.tokens[state.num_rows : state.num_rows + length] = piece.rows_RC
+            state.num_rows += length
+        logits = graph.logits_NV.copy().reshape(sum(kept), len(columns), self.vocab_size)
+        return np.split(logits, np.cumsum(kept)[:-1])
+
+    def truncate(self, state: NativeState, num_rows: int) -> None:
+        """Cut back to `num_rows`; if the ring is past that, read up to 63 rows again."""
+        if not 0 <= num_rows <= state.num_rows:
+            raise StateError("truncate", expected=f"0 to {state.num_rows} rows", got=num_rows)
+        if state.holds_past_of(num_rows):
+            state.num_rows = num_rows
+            return
+        state.restore(num_rows)
+        rest = state.tokens[state.num_rows : num_rows].copy()
+        if len(rest):
+            self.forward([state], [rest], wanted=Wanted.NONE)
+
+    def save_state(self, state: NativeState, path: Path) -> None:
+        """Write a state to a file, whole or not at all."""
+        save_state(state, path, self.model, self._digest)
+
+    def load_state(self, path: Path) -> NativeState:
+        """Read what `save_state` wrote; StateError if it is broken or of another model."""
+        return load_state(path, self.model, self._digest, self.open)
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest_of(self.model)
+
+    def _graph(self, num_cells: int, num_wanted: int, arena: Arena) -> Graph:
+        numbers = self.model.hyperparameters
+        kv_type = self.state_shape.kv_type
+
+        def write(build: Builder, inputs: Inputs) -> int:
+            layers = Layers(self.model, self._taps, self._call, kv_type, build)
+            return layers.logits(num_cells, num_wanted, inputs)
+
+        max_nodes = NODES_PER_LAYER * (numbers.num_layers + 1)
+        return Graph(num_cells, num_wanted, numbers.vocab_size, max_nodes, write, arena)
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

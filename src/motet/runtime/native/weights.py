@@ -1,0 +1,107 @@
+"""Weights where ggml can read them: mapped from a GGUF file, or made from arrays in memory.
+
+Names and shapes are those of llama.cpp's files (see `motet.formats.gguf`). A mapped file costs no
+memory of its own and is shared by every process that opens it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motet.errors import CheckpointError
+from motet.formats.config import from_config
+from motet.formats.directory import ModelDirectory
+from motet.formats.ggml_types import GGMLType
+from motet.formats.gguf import GGUFModel
+from motet.formats.hyperparameters import Hyperparameters, check_shapes
+from motet.formats.metadata import read_hyperparameters
+from motet.formats.names import CHANNEL_EMBEDDING
+from motet.formats.tensors import read_tensors
+from motet.streams.layout import Layout
+
+Bytes = NDArray[np.uint8]
+MOST_IN_MEMORY_BYTES = 1 << 30
+_TYPES = {np.dtype(np.float32): GGMLType.F32, np.dtype(np.float16): GGMLType.F16}
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One tensor. shape: slowest dimension first. data: its bytes [num_bytes], kept alive."""
+
+    type: GGMLType
+    shape: tuple[int, ...]
+    data: Bytes = field(repr=False)
+
+    def floats(self) -> NDArray[np.float32]:
+        """The numbers of an F32 or F16 tensor; CheckpointError for any other type."""
+        for dtype, kind in _TYPES.items():
+            if kind is self.type:
+                return self.data.view(dtype).reshape(self.shape).astype(np.float32)
+        raise CheckpointError("tensor", expected="F32 or F16", got=self.type.name)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that a runtime needs to know of a model."""
+
+    hyperparameters: Hyperparameters
+    layout: Layout
+    weights: Mapping[str, Weight] = field(repr=False)
+
+
+def weight_of(array: NDArray[np.float32] | NDArray[np.float16]) -> Weight:
+    """An array of float32 or float16 as a tensor."""
+    array = np.ascontiguousarray(array)
+    return Weight(_TYPES[array.dtype], array.shape, array.reshape(-1).view(np.uint8))
+
+
+def stays_float32(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor is too small, and too important, to be kept in fewer bits."""
+    small = ("shortconv.conv.weight", "ffn_gate_inp.weight", CHANNEL_EMBEDDING)
+    return len(shape) < 2 or name.endswith(small)
+
+
+def map_gguf(file: GGUFModel) -> Model:
+    """The model of a GGUF file, its tensors mapped; CheckpointError if it is no known model."""
+    content = np.memmap(file.path, np.uint8, mode="r")
+    weights = {
+        name: Weight(info.type, info.shape, content[info.offset : info.offset + info.num_bytes])
+        for name, info in file.tensors.items()
+    }
+    shapes = {name: weight.shape for name, weight in weights.items()}
+    numbers = read_hyperparameters(file.metadata, shapes, str(file.path))
+    check_shapes(numbers, shapes, file.layout.num_channels, str(file.path))
+    return Model(numbers, file.layout, weights)
+
+
+def read_model(directory: ModelDirectory, dtype: np.dtype[Any]) -> Model:
+    """The model of a small directory in memory: matrices in `dtype`, float32 or float16.
+
+    Norms, taps, biases, the router and the channel embedding are float32 in any case, as in files.
+    Raises CheckpointError if it takes 1 GB or more, for which there is `motet convert`.
+    """
+    tensors = read_tensors(directory)
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    numbers = from_config(directory.config, shapes, str(directory.path))
+    check_shapes(numbers, shapes, directory.layout.num_channels, str(directory.path))
+    num_bytes = dtype.itemsize * sum(math.prod(shape) for shape in shapes.values())
+    if num_bytes >= MOST_IN_MEMORY_BYTES:
+        raise CheckpointError(
+            f"{directory.path}", expected=f"less than {MOST_IN_MEMORY_BYTES >> 20} MB of weights",
+            got=f"{num_bytes >> 20} MB", fix="make one file of it with motet convert",
+        )  # fmt: skip
+    weights = {}
+    for tensor in tensors:
+        kept = np.dtype(np.float32) if stays_float32(tensor.name, tensor.shape) else dtype
+        values, done = np.empty((math.prod(tensor.shape[:-1]), tensor.shape[-1]), kept), 0
+        for chunk in tensor.chunks():
+            values[done : done + len(chunk)] = chunk
+            done += len(chunk)
+        weights[tensor.name] = weight_of(values.reshape(tensor.shape))
+    return Model(numbers, directory.layout, weights)
