@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from motet.errors import CheckpointError
 from motet.formats.fields import Fields
 from motet.formats.hyperparameters import Architecture, Hyperparameters, Shapes, check_numbers
@@ -103,8 +105,8 @@ def to_config(numbers: Hyperparameters, *, tied: bool, end: int | None) -> dict[
         "num_attention_heads": numbers.num_heads,
         "num_key_value_heads": G,
         "max_position_embeddings": numbers.context_rows,
-        "norm_eps" if numbers.has_conv else "rms_norm_eps": numbers.norm_eps,
-        "rope_parameters": {"rope_type": "default", "rope_theta": numbers.rope_theta},
+        "norm_eps" if numbers.has_conv else "rms_norm_eps": _short(numbers.norm_eps),
+        "rope_parameters": {"rope_type": "default", "rope_theta": _short(numbers.rope_theta)},
         "tie_word_embeddings": tied,
         "bos_token_id": None,
         "eos_token_id": end,
@@ -173,3 +175,8 @@ def _rope_theta(config: Mapping[str, Any], architecture: Architecture, where: st
     fields.require("partial_rotary_factor", 1.0)
     usual = Fields(config, "", where).number("rope_theta", default=_THETA.get(architecture, 1e4))
     return fields.number("rope_theta", default=usual)
+
+
+def _short(number: float) -> float:
+    """1e-05 instead of what float32 makes of it."""
+    return float(str(np.float32(number)))

@@ -14,40 +14,46 @@ EMBEDDING = "token_embd.weight"
 HEAD = "output.weight"
 CHANNEL_EMBEDDING = "channel_embd.weight"
 ROPE_FACTORS = "rope_freqs.weight"
-LAYER_NAMES = {
-    "operator_norm.weight": "attn_norm.weight",
-    "input_layernorm.weight": "attn_norm.weight",
-    "ffn_norm.weight": "ffn_norm.weight",
-    "post_attention_layernorm.weight": "ffn_norm.weight",
-    "conv.in_proj.weight": "shortconv.in_proj.weight",
-    "conv.conv.weight": "shortconv.conv.weight",
-    "conv.out_proj.weight": "shortconv.out_proj.weight",
+_LAYER_NAMES = {  # of every architecture
     "self_attn.q_proj.weight": "attn_q.weight",
     "self_attn.k_proj.weight": "attn_k.weight",
     "self_attn.v_proj.weight": "attn_v.weight",
+}
+_LFM2_NAMES = {
+    "operator_norm.weight": "attn_norm.weight",
+    "ffn_norm.weight": "ffn_norm.weight",
+    "conv.in_proj.weight": "shortconv.in_proj.weight",
+    "conv.conv.weight": "shortconv.conv.weight",
+    "conv.out_proj.weight": "shortconv.out_proj.weight",
     "self_attn.out_proj.weight": "attn_output.weight",
-    "self_attn.o_proj.weight": "attn_output.weight",
     "self_attn.q_layernorm.weight": "attn_q_norm.weight",
-    "self_attn.q_norm.weight": "attn_q_norm.weight",
     "self_attn.k_layernorm.weight": "attn_k_norm.weight",
-    "self_attn.k_norm.weight": "attn_k_norm.weight",
     "feed_forward.w1.weight": "ffn_gate.weight",
     "feed_forward.w3.weight": "ffn_up.weight",
     "feed_forward.w2.weight": "ffn_down.weight",
+    "feed_forward.gate.weight": "ffn_gate_inp.weight",
+    "feed_forward.expert_bias": "exp_probs_b.bias",
+}
+_OTHER_NAMES = {
+    "input_layernorm.weight": "attn_norm.weight",
+    "post_attention_layernorm.weight": "ffn_norm.weight",
+    "self_attn.o_proj.weight": "attn_output.weight",
+    "self_attn.q_norm.weight": "attn_q_norm.weight",
+    "self_attn.k_norm.weight": "attn_k_norm.weight",
     "mlp.gate_proj.weight": "ffn_gate.weight",
     "mlp.up_proj.weight": "ffn_up.weight",
     "mlp.down_proj.weight": "ffn_down.weight",
-    "feed_forward.gate.weight": "ffn_gate_inp.weight",
-    "feed_forward.expert_bias": "exp_probs_b.bias",
-    "feed_forward.experts.down_proj": "ffn_down_exps.weight",
 }
+_ALL_NAMES = _LAYER_NAMES | _LFM2_NAMES | _OTHER_NAMES
 GLOBAL_NAMES = {
     "model.embed_tokens.weight": EMBEDDING,
     "model.embedding_norm.weight": "token_embd_norm.weight",
     "model.norm.weight": "output_norm.weight",
     "lm_head.weight": HEAD,
 }
+CHANNEL_EMBEDDING_KEY = "channel_embedding.weight"
 GATE_UP = "feed_forward.experts.gate_up_proj"
+DOWN = "feed_forward.experts.down_proj"
 EXPERT_NAMES = {
     "w1": "ffn_gate_exps.weight",
     "w3": "ffn_up_exps.weight",
@@ -77,11 +83,32 @@ def places(key: str) -> list[Place]:
     if not (match := _LAYER.fullmatch(key)):
         return []
     block, rest = f"blk.{match[1]}.", match[2]
-    if rest in LAYER_NAMES:
-        return [Place(block + LAYER_NAMES[rest])]
+    if rest in _ALL_NAMES:
+        return [Place(block + _ALL_NAMES[rest])]
+    if rest == DOWN:
+        return [Place(block + EXPERT_NAMES["w2"])]
     if rest == GATE_UP:
         gate, up = EXPERT_NAMES["w1"], EXPERT_NAMES["w3"]
         return [Place(block + gate, half=0), Place(block + up, half=1)]
     if match := _EXPERT.fullmatch(rest):
         return [Place(block + EXPERT_NAMES[match[2]], expert=int(match[1]))]
     return []
+
+
+def keys_of(name: str, num_experts: int, *, is_lfm2: bool) -> list[str]:
+    """What a checkpoint calls the tensor `name` of a file; a stack of experts has a key for each.
+
+    The keys are those that the authors of the architecture use. KeyError if there is none.
+    """
+    if name == CHANNEL_EMBEDDING:
+        return [CHANNEL_EMBEDDING_KEY]
+    if not name.startswith("blk."):
+        return [next(key for key, value in GLOBAL_NAMES.items() if value == name)]
+    _, layer, rest = name.split(".", 2)
+    stem = f"model.layers.{layer}."
+    for matrix, stacked in EXPERT_NAMES.items():
+        if rest == stacked:
+            experts = range(num_experts)
+            return [f"{stem}feed_forward.experts.{j}.{matrix}.weight" for j in experts]
+    names = _LAYER_NAMES | (_LFM2_NAMES if is_lfm2 else _OTHER_NAMES)
+    return [stem + {value: key for key, value in names.items()}[rest]]

@@ -55,12 +55,13 @@ def quantized(
             if kind is GGMLType.F32:
                 yield chunk.view(np.uint8)
             elif kind is GGMLType.F16:
-                yield _float16(chunk, name).view(np.uint8)
+                yield float16(chunk, name).view(np.uint8)
             else:
                 yield _blocks(chunk, kind, threads, num_threads)
 
 
-def _float16(chunk: NDArray[np.float32], name: str) -> NDArray[np.float16]:
+def float16(chunk: NDArray[np.float32], name: str) -> NDArray[np.float16]:
+    """The same numbers as float16; CheckpointError if one is too large. `name`: for errors."""
     with np.errstate(over="ignore"):
         halves = chunk.astype(np.float16)
     if not np.isfinite(halves).all():
