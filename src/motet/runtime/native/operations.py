@@ -45,6 +45,7 @@ class RowsAttention(ctypes.Structure):
         ("layer", c_int32),
         ("kv_type", c_int32),
         ("scale", c_float),
+        ("level", c_void_p),  # null: the best that this processor has
     )
 
 

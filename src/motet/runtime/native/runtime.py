@@ -16,7 +16,7 @@ from motet.runtime.native.builder import Builder
 from motet.runtime.native.graph import Arena, Graph, Graphs
 from motet.runtime.native.layers import Inputs, Layers, conv_taps
 from motet.runtime.native.memory import available_bytes
-from motet.runtime.native.operations import MAX_HEAD_WIDTH, Call, KVType
+from motet.runtime.native.operations import MAX_HEAD_WIDTH, SEGMENT_FIELDS, Call, KVType
 from motet.runtime.native.saved import digest_of, load_state, save_state
 from motet.runtime.native.state import NativeState, StateShape
 from motet.runtime.native.weights import Model
@@ -32,7 +32,7 @@ Logits = NDArray[np.float32]
 
 
 class Piece(NamedTuple):
-    """Rows of one session in one run. place: whose session. first_kept: row that logits begin at."""
+    """Rows of one session in one run. place: whose; first_kept: the row that logits begin at."""
 
     place: int
     state: NativeState
@@ -53,7 +53,7 @@ class NativeRuntime:
         numbers = model.hyperparameters
         if len(set(numbers.num_kv_heads) - {0}) > 1 or numbers.head_width > MAX_HEAD_WIDTH:
             raise CheckpointError(
-                "attention", expected=f"as many KV heads in all layers, of at most {MAX_HEAD_WIDTH}",
+                "attention", expected=f"the same KV heads everywhere, at most {MAX_HEAD_WIDTH} wide",
                 got=f"{sorted(set(numbers.num_kv_heads) - {0})} of {numbers.head_width}",
             )  # fmt: skip
         if kv_type is KVType.Q8_0 and numbers.head_width % 32:
@@ -68,6 +68,7 @@ class NativeRuntime:
         self.state_shape = StateShape.of(numbers, model.layout.num_channels, kv_type)
         self._taps = conv_taps(model)
         self._call = Call()
+        self._table = np.empty((0, SEGMENT_FIELDS), np.int64)
         self._graphs = Graphs(self._graph)
 
     @property
@@ -173,8 +174,8 @@ class NativeRuntime:
         graph.positions_T.reshape(-1, C)[:] = np.concatenate(positions)[:, None]
         wanted_cells = np.concatenate(rows)[:, None] * C + columns
         graph.wanted_N[:] = wanted_cells.reshape(-1)
-        table = np.array(segments, np.int64)
-        self._call.segments, self._call.num_segments = table.ctypes.data, len(segments)
+        self._table = np.array(segments, np.int64)
+        self._call.segments, self._call.num_segments = self._table.ctypes.data, len(segments)
         for piece, length in zip(run, lengths, strict=True):
             piece.state.reserve(piece.state.num_rows + length)
         graph.compute(self.num_threads)

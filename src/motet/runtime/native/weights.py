@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from motet.formats.gguf import GGUFModel
 from motet.formats.hyperparameters import Hyperparameters, check_shapes
 from motet.formats.metadata import read_hyperparameters
 from motet.formats.names import CHANNEL_EMBEDDING
+from motet.formats.quantize import quantized
 from motet.formats.tensors import read_tensors
 from motet.streams.layout import Layout
 
@@ -80,28 +80,31 @@ def map_gguf(file: GGUFModel) -> Model:
     return Model(numbers, file.layout, weights)
 
 
-def read_model(directory: ModelDirectory, dtype: np.dtype[Any]) -> Model:
-    """The model of a small directory in memory: matrices in `dtype`, float32 or float16.
+def read_model(directory: ModelDirectory, kind: GGMLType) -> Model:
+    """The model of a small directory in memory: matrices as `kind`, what is small as float32.
 
-    Norms, taps, biases, the router and the channel embedding are float32 in any case, as in files.
     Raises CheckpointError if it takes 1 GB or more, for which there is `motet convert`.
     """
+    where = str(directory.path)
     tensors = read_tensors(directory)
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    numbers = from_config(directory.config, shapes, str(directory.path))
-    check_shapes(numbers, shapes, directory.layout.num_channels, str(directory.path))
-    num_bytes = dtype.itemsize * sum(math.prod(shape) for shape in shapes.values())
+    numbers = from_config(directory.config, shapes, where)
+    check_shapes(numbers, shapes, directory.layout.num_channels, where)
+    kinds = {
+        name: GGMLType.F32 if stays_float32(name, shape) else kind for name, shape in shapes.items()
+    }
+    num_bytes = sum(kinds[name].num_bytes(shape) for name, shape in shapes.items())
     if num_bytes >= MOST_IN_MEMORY_BYTES:
         raise CheckpointError(
-            f"{directory.path}", expected=f"less than {MOST_IN_MEMORY_BYTES >> 20} MB of weights",
+            where, expected=f"less than {MOST_IN_MEMORY_BYTES >> 20} MB of weights",
             got=f"{num_bytes >> 20} MB", fix="make one file of it with motet convert",
         )  # fmt: skip
     weights = {}
     for tensor in tensors:
-        kept = np.dtype(np.float32) if stays_float32(tensor.name, tensor.shape) else dtype
-        values, done = np.empty((math.prod(tensor.shape[:-1]), tensor.shape[-1]), kept), 0
-        for chunk in tensor.chunks():
-            values[done : done + len(chunk)] = chunk
-            done += len(chunk)
-        weights[tensor.name] = weight_of(values.reshape(tensor.shape))
+        target = kinds[tensor.name]
+        data, done = np.empty(target.num_bytes(tensor.shape), np.uint8), 0
+        for block in quantized(tensor.chunks(), target, tensor.name):
+            data[done : done + block.size] = block.reshape(-1)
+            done += block.size
+        weights[tensor.name] = Weight(target, tensor.shape, data)
     return Model(numbers, directory.layout, weights)

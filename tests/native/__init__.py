@@ -1,0 +1,1 @@
+"""The native runtime: laws and their mutants, equality with torch, states, files, edges."""
