@@ -13,67 +13,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import sqrt
 from random import Random
 
 from motet.data.tiny.lines import Task
 from motet.data.tiny.mixture import Shares, TaskSource, held_out_problems
 from motet.engine import load
 from motet.errors import MotetError
+from motet.eval import answers
+from motet.eval.answers import Attempt
+from motet.eval.intervals import wilson
 
 __all__ = ["Attempt", "attempt", "tasks_of", "wilson"]
 
 DEVELOPMENT = "development"
 FAMILIES = ("story", "problem", "gsm8k", "sum", "letters", "talk")
 
-_BATCH = 32
-_NUMBER = re.compile(r"\d+")
-_Z = 1.96
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What a model did with one task."""
-
-    task: Task
-    channels: dict[str, str]
-    ended: bool
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the last number of the reply is the result, or the reply contains it as text."""
-        if not self.task.answer.isdigit():
-            return self.task.answer in self.channels["Output"]
-        return _NUMBER.findall(self.channels["Output"])[-1:] == [self.task.answer]
-
 
 def attempt(model: str, tasks: Sequence[Task], ablate: Sequence[str] = ()) -> Iterator[Attempt]:
-    """Ask `model` every task, many at a time, in order."""
-    engine = load(model)
-    settings = engine.settings(ablate=frozenset(ablate))
-    for start in range(0, len(tasks), _BATCH):
-        batch = tasks[start : start + _BATCH]
-        sessions = [engine.open(settings, context_rows=1_024) for _ in batch]
-        for session, task in zip(sessions, batch, strict=True):
-            session.give(task.question)
-        while engine.step(sessions):
-            pass
-        for session, task in zip(sessions, batch, strict=True):
-            channels = {name: session.text(name) for name in session.layout.names}
-            yield Attempt(task, channels, ended=str(session.stopped_by) == "end")
-
-
-def wilson(num_hits: int, num_trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share (E. B. Wilson, 1927)."""
-    share, scale = num_hits / num_trials, 1 + _Z**2 / num_trials
-    middle = (share + _Z**2 / (2 * num_trials)) / scale
-    spread = share * (1 - share) / num_trials + _Z**2 / (4 * num_trials**2)
-    half = _Z * sqrt(spread) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
+    """Ask the model called `model` every task, many at a time, in order."""
+    yield from answers.attempt(load(model), tasks, ablate)
 
 
 def tasks_of(family: str | None, num_problems: int, seed: int) -> list[Task]:

@@ -1,0 +1,58 @@
+"""What a model answers to tasks with a known answer, and whether it is right.
+
+Greedy or however the settings say, many tasks at a time. An answer is right if the last number that
+Output says is the result; where the result is no number, if Output contains it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from motet.data.tiny.lines import Task
+from motet.engine import Engine, StopReason
+
+OUTPUT = "Output"
+BATCH_SIZE = 32
+CONTEXT_ROWS = 1_024
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a model did with one task."""
+
+    task: Task
+    channels: dict[str, str]
+    ended: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the last number of the reply is the result, or the reply contains it as text."""
+        if not self.task.answer.isdigit():
+            return self.task.answer in self.channels[OUTPUT]
+        return _NUMBER.findall(self.channels[OUTPUT])[-1:] == [self.task.answer]
+
+
+def attempt(
+    engine: Engine[Any], tasks: Sequence[Task], ablate: Sequence[str] = ()
+) -> Iterator[Attempt]:
+    """Ask every task in a session of its own, many at a time, in order.
+
+    ablate: channels that stay silent. Raises LayoutError if the model has no channel Output.
+    """
+    engine.codec.layout.index(OUTPUT)
+    settings = engine.settings(ablate=frozenset(ablate))
+    context_rows = min(CONTEXT_ROWS, engine.runtime.context_rows)
+    for start in range(0, len(tasks), BATCH_SIZE):
+        batch = tasks[start : start + BATCH_SIZE]
+        sessions = [engine.open(settings, context_rows=context_rows) for _ in batch]
+        for session, task in zip(sessions, batch, strict=True):
+            session.give(task.question)
+        while engine.step(sessions):
+            pass
+        for session, task in zip(sessions, batch, strict=True):
+            channels = {name: session.text(name) for name in session.layout.names}
+            yield Attempt(task, channels, ended=session.stopped_by is StopReason.END)
