@@ -1,5 +1,8 @@
 /* 16 rows of weights times some cells: integers within a block, float32 sums along K. */
 
+enum { PREFETCH4 = 2048, PREFETCH8 = 2048 }; /* bytes ahead of those that are used */
+
+
 INLINE void product4_cells(const uint8_t *tile, int64_t n, const struct motet_block *const *cells,
                            const int num, float *out, int64_t stride) {
     for (int first = 0; first < MOTET_TILE_ROWS / LANES; first += STRIPES) {
@@ -19,7 +22,7 @@ INLINE void product4_cells(const uint8_t *tile, int64_t n, const struct motet_bl
             for (int i = 0; i < 4; i++) {
                 const uint8_t *p = t + MOTET_SCALES_BYTES + i * 64 + first * LANES * 4;
                 bytes low[STRIPES], high[STRIPES];
-                prefetch(p + PREFETCH4);
+                if (first == 0) prefetch(p + PREFETCH4);
 #pragma GCC unroll 4
                 for (int s = 0; s < STRIPES; s++) {
                     const bytes both = bytes_load(p + s * LANES * 4);
@@ -77,7 +80,7 @@ INLINE void product8_cells(const uint8_t *tile, int64_t n, const struct motet_bl
             for (int i = 0; i < 8; i++) {
                 const uint8_t *p = t + MOTET_SCALES_BYTES + i * 64 + first * LANES * 4;
                 weights8 w[STRIPES];
-                prefetch(p + PREFETCH8);
+                if (first == 0) prefetch(p + PREFETCH8);
 #pragma GCC unroll 4
                 for (int s = 0; s < STRIPES; s++) w[s] = weights8_load(p + s * LANES * 4);
 #pragma GCC unroll 8

@@ -30,9 +30,9 @@ INLINE floats floats_div(floats x, floats y) { return _mm512_div_ps(x, y); }
 INLINE floats floats_max(floats x, floats y) { return _mm512_max_ps(x, y); } /* y if unordered */
 INLINE floats floats_min(floats x, floats y) { return _mm512_min_ps(x, y); }
 INLINE floats floats_fma(floats x, floats y, floats z) { return _mm512_fmadd_ps(x, y, z); }
-INLINE float floats_largest(floats x) { return _mm512_reduce_max_ps(x); }
 
 INLINE ints ints_round(floats x) { return _mm512_cvtps_epi32(x); }
+INLINE ints ints_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE ints ints_add(ints x, ints y) { return _mm512_add_epi32(x, y); }
 INLINE ints ints_max(ints x, ints y) { return _mm512_max_epi32(x, y); }
 INLINE ints ints_all(int32_t x) { return _mm512_set1_epi32(x); }

@@ -8,26 +8,26 @@
 #define MOTET_LEVEL_H
 
 #include "products.h"
+#include "rows.h"
 
 enum {
-    MOTET_PARTS = 16,           /* partial sums of a long sum, whatever the width of a register */
-    MOTET_TILE4_BYTES = 288,    /* 16 half-precision scales and 16 x 32 values of 4 bits */
+    MOTET_SCALES_BYTES = 32, /* 16 half-precision scales begin each tile */
+    MOTET_TILE4_BYTES = 288,
     MOTET_TILE8_BYTES = 544,
-    MOTET_SCALES_BYTES = 32,
-    MOTET_ATTEND_CELLS = 32,    /* cached cells at a time */
-    MOTET_ATTEND_QUERIES = 16,  /* queries at a time */
+    MOTET_PARTS = 16,          /* partial sums of a long sum, whatever the width of a register */
+    MOTET_ATTEND_CELLS = 32,   /* cached cells at a time */
+    MOTET_ATTEND_QUERIES = 16, /* queries at a time */
 };
 
 /* Queries of one key/value head that attend to the same cells, and what they gathered so far. */
 struct motet_gathering {
-    int32_t num_queries;                      /* at most MOTET_ATTEND_QUERIES */
-    int32_t width;                            /* K */
-    int32_t kv_type;                          /* enum motet_kv_type */
+    int32_t width;   /* K */
+    int32_t kv_type; /* enum motet_kv_type */
     float scale;
-    const float *queries[MOTET_ATTEND_QUERIES]; /* each [K] */
-    float largest[MOTET_ATTEND_QUERIES];        /* score so far; -infinity at first */
-    float (*sums)[MOTET_PARTS];                 /* of weights, [queries][16] */
-    float *values;                              /* weighted, [queries][MOTET_MAX_HEAD_WIDTH] */
+    const float *queries[MOTET_ATTEND_QUERIES];    /* each [K] */
+    float largest[MOTET_ATTEND_QUERIES];           /* score so far; -infinity at first */
+    float sums[MOTET_ATTEND_QUERIES][MOTET_PARTS]; /* of the weights, by cell modulo 16 */
+    float values[MOTET_ATTEND_QUERIES][MOTET_MAX_HEAD_WIDTH]; /* weighted */
 };
 
 struct motet_level {
@@ -54,8 +54,8 @@ struct motet_level {
     void (*gather)(struct motet_gathering *g, int first, int last, const char *keys,
                    const char *values, int n);
 
-    /* The sum of a memory's 64-bit words; num_bytes a multiple of 256. */
-    uint64_t (*read)(const uint8_t *memory, int64_t num_bytes);
+    /* The largest 32-bit word of a memory; num_bytes a multiple of 256. */
+    int32_t (*read)(const uint8_t *memory, int64_t num_bytes);
 };
 
 extern const struct motet_level motet_level_portable;
@@ -68,5 +68,20 @@ extern const struct motet_level motet_level_neon;
 
 /* The level to run when none is named. */
 const struct motet_level *motet_best_level(void);
+
+enum { MOTET_CELLS_AT_ONCE = 64 }; /* the most that a kernel hands to `product4` */
+
+/* out [cell][16] for group `group` of 16 rows of one expert's weights. */
+static inline void motet_multiply(const struct motet_level *level, const struct motet_weights *w,
+                                  int64_t expert, int64_t group,
+                                  const struct motet_block *const *cells, int64_t num, float *out,
+                                  int64_t stride) {
+    const int64_t n = w->depth / MOTET_BLOCK_VALUES;
+    const uint8_t *tiles = (const uint8_t *)w->tiles + expert * w->expert_bytes;
+    if (w->kind == MOTET_WEIGHTS_Q4)
+        level->product4(tiles + group * n * MOTET_TILE4_BYTES, n, cells, num, out, stride);
+    else
+        level->product8(tiles + group * n * MOTET_TILE8_BYTES, n, cells, num, out, stride);
+}
 
 #endif

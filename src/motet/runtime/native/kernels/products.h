@@ -20,7 +20,7 @@
 
 #include "abi.h"
 
-enum { MOTET_TILE_ROWS = 16, MOTET_BLOCK_VALUES = 32, MOTET_MAX_ACTIVE = 16 };
+enum { MOTET_TILE_ROWS = 16, MOTET_BLOCK_VALUES = 32, MOTET_MAX_ACTIVE = 16, MOTET_MAX_EXPERTS = 256 };
 
 enum motet_weight_kind { MOTET_WEIGHTS_Q4 = 4, MOTET_WEIGHTS_Q8 = 8 };
 
@@ -116,8 +116,8 @@ MOTET_EXPORT void motet_interleave(int kind, const void *blocks, void *tiles, in
 MOTET_EXPORT void motet_deinterleave(int kind, const void *tiles, void *blocks, int64_t first,
                                      int64_t last, int64_t depth);
 
-/* Reads memory as fast as one thread can; the result depends on all of it. */
-MOTET_EXPORT uint64_t motet_read_memory(const struct motet_level *level, const void *memory,
-                                        int64_t num_bytes);
+/* Reads memory as fast as one thread can: the largest 32-bit word of a multiple of 256 bytes. */
+MOTET_EXPORT int32_t motet_read_memory(const struct motet_level *level, const void *memory,
+                                       int64_t num_bytes);
 
 #endif

@@ -1,96 +1,33 @@
-/* Row attention and row convolution, in portable C.
+/* Row attention and row convolution over the sessions of a call.
  *
  * Attention keeps a running maximum and sum over blocks of cached cells (the online softmax of
  * FlashAttention, arXiv:2205.14135), so it needs no mask and no memory that grows with the context.
- * Queries that share a key/value head and a row go through the cache together. Every query adds up
- * in the same order whatever stands beside it.
+ * Queries that share a key/value head and a row go through the cache together; blocks begin at the
+ * same cells whatever the call. Every query adds up in the same order whatever stands beside it.
  */
-#include "rows.h"
+#include "half.h"
+#include "level.h"
 
 #include <math.h>
 #include <string.h>
-
-enum {
-    BLOCK = 32,   /* cached cells at a time */
-    TILE = 16,    /* queries at a time */
-    LANES = 16,   /* partial sums of a dot product */
-    Q8_GROUP = 32,
-};
-
-struct q8_block {
-    uint16_t scale;
-    int8_t values[Q8_GROUP];
-};
-
-static float half_to_float(uint16_t half) {
-    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    value *= 0x1p112f; /* the difference of the exponents' biases; right for subnormal numbers too */
-    memcpy(&bits, &value, sizeof bits);
-    bits |= (uint32_t)(half & 0x8000) << 16;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* Rounds to the nearest, ties to even; what is too large becomes the largest finite number. */
-static uint16_t float_to_half(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint32_t sign = (bits >> 16) & 0x8000;
-    bits &= 0x7fffffff;
-    if (bits > 0x7f800000) return (uint16_t)(sign | 0x7e00);
-    if (bits >= 0x477ff000) return (uint16_t)(sign | 0x7bff);
-    if (bits < 0x38800000) { /* subnormal: let an addition do the rounding */
-        float shifted;
-        memcpy(&shifted, &bits, sizeof shifted);
-        shifted += 0.5f;
-        memcpy(&bits, &shifted, sizeof bits);
-        return (uint16_t)(sign | (bits - 0x3f000000));
-    }
-    bits += 0xfff + ((bits >> 13) & 1);
-    return (uint16_t)(sign | ((bits - 0x38000000) >> 13));
-}
-
-static int64_t row_bytes(int kv_type, int K) {
-    switch (kv_type) {
-    case MOTET_KV_F32: return (int64_t)K * 4;
-    case MOTET_KV_F16: return (int64_t)K * 2;
-    default: return (int64_t)(K / Q8_GROUP) * (int64_t)sizeof(struct q8_block);
-    }
-}
 
 static void encode(int kv_type, int K, const float *source, char *target) {
     if (kv_type == MOTET_KV_F32) {
         memcpy(target, source, (size_t)K * sizeof(float));
     } else if (kv_type == MOTET_KV_F16) {
-        uint16_t *halves = (uint16_t *)(void *)target;
-        for (int i = 0; i < K; i++) halves[i] = float_to_half(source[i]);
+        for (int i = 0; i < K; i++) {
+            const uint16_t half = float_to_half(source[i]);
+            memcpy(target + 2 * i, &half, sizeof half);
+        }
     } else {
-        struct q8_block *blocks = (struct q8_block *)(void *)target;
-        for (int b = 0; b < K / Q8_GROUP; b++, source += Q8_GROUP) {
+        struct motet_q8_block *block = (struct motet_q8_block *)(void *)target;
+        for (const float *end = source + K; source < end; source += 32, block++) {
             float largest = 0.0f;
-            for (int i = 0; i < Q8_GROUP; i++) largest = fmaxf(largest, fabsf(source[i]));
+            for (int i = 0; i < 32; i++) largest = fmaxf(largest, fabsf(source[i]));
             const float scale = largest / 127.0f;
             const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
-            blocks[b].scale = float_to_half(scale);
-            for (int i = 0; i < Q8_GROUP; i++)
-                blocks[b].values[i] = (int8_t)lrintf(source[i] * inverse);
-        }
-    }
-}
-
-static void decode(int kv_type, int K, const char *source, float *target) {
-    if (kv_type == MOTET_KV_F32) {
-        memcpy(target, source, (size_t)K * sizeof(float));
-    } else if (kv_type == MOTET_KV_F16) {
-        const uint16_t *halves = (const uint16_t *)(const void *)source;
-        for (int i = 0; i < K; i++) target[i] = half_to_float(halves[i]);
-    } else {
-        const struct q8_block *blocks = (const struct q8_block *)(const void *)source;
-        for (int b = 0; b < K / Q8_GROUP; b++, target += Q8_GROUP) {
-            const float scale = half_to_float(blocks[b].scale);
-            for (int i = 0; i < Q8_GROUP; i++) target[i] = scale * (float)blocks[b].values[i];
+            block->scale = float_to_half(scale);
+            for (int i = 0; i < 32; i++) block->values[i] = (int8_t)lrintf(source[i] * inverse);
         }
     }
 }
@@ -99,13 +36,13 @@ static void decode(int kv_type, int K, const char *source, float *target) {
 static char *plane(const struct motet_rows_attention *a, const struct motet_segment *s, int which,
                    int g) {
     const int64_t index = ((int64_t)a->layer * 2 + which) * a->G + g;
-    return s->cache + index * s->max_cells * row_bytes(a->kv_type, a->K);
+    return s->cache + index * s->max_cells * motet_cached_bytes(a->kv_type, a->K);
 }
 
 void motet_rows_store(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
     (void)dst;
     const struct motet_rows_attention *a = userdata;
-    const int64_t bytes = row_bytes(a->kv_type, a->K);
+    const int64_t bytes = motet_cached_bytes(a->kv_type, a->K);
     int64_t unit = 0;
     for (int64_t i = 0; i < a->call->num_segments; i++) {
         const struct motet_segment *s = &a->call->segments[i];
@@ -121,83 +58,50 @@ void motet_rows_store(struct ggml_tensor *dst, int ith, int nth, void *userdata)
     }
 }
 
-static float dot(const float *x, const float *y, int K) {
-    float parts[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= K; i += LANES)
-        for (int lane = 0; lane < LANES; lane++) parts[lane] += x[i + lane] * y[i + lane];
-    for (int lane = 0; i < K; i++, lane++) parts[lane] += x[i] * y[i];
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int lane = 0; lane < width; lane++) parts[lane] += parts[lane + width];
+static float sum_of_parts(float *parts) {
+    for (int width = MOTET_PARTS / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) parts[i] += parts[i + width];
     return parts[0];
-}
-
-/* What a query has gathered so far: the largest score, the sum of weights, the weighted values. */
-struct gathered {
-    const float *q;
-    float *out;
-    float largest, sum;
-    float values[MOTET_MAX_HEAD_WIDTH];
-};
-
-/* Takes in `n` cells whose keys and values are given as floats, [n][K]. */
-static void gather(struct gathered *g, const float *keys, const float *values, int n, int K,
-                   float scale) {
-    float weights[BLOCK], largest = g->largest;
-    for (int j = 0; j < n; j++) {
-        weights[j] = scale * dot(g->q, keys + (int64_t)j * K, K);
-        largest = fmaxf(largest, weights[j]);
-    }
-    const float shrink = expf(g->largest - largest); /* 0 for the first block */
-    g->largest = largest;
-    g->sum *= shrink;
-    for (int i = 0; i < K; i++) g->values[i] *= shrink;
-    for (int j = 0; j < n; j++) {
-        const float weight = expf(weights[j] - largest);
-        const float *value = values + (int64_t)j * K;
-        g->sum += weight;
-        for (int i = 0; i < K; i++) g->values[i] += weight * value[i];
-    }
 }
 
 /* One key/value head for the queries `first` to `last` - 1 of one row: query n is head n % (H/G) of
  * channel n / (H/G). */
-static void attend_tile(const struct motet_rows_attention *a, const struct motet_segment *s,
-                        int64_t row, int head, int first, int last) {
+static void attend_tile(const struct motet_level *level, const struct motet_rows_attention *a,
+                        const struct motet_segment *s, int64_t row, int head, int first, int last) {
     const int K = a->K, share = a->H / a->G, num = last - first;
-    const int64_t bytes = row_bytes(a->kv_type, K), before = row * a->C;
-    const char *key_plane = plane(a, s, 0, head), *value_plane = plane(a, s, 1, head);
-    float keys[BLOCK * MOTET_MAX_HEAD_WIDTH], values[BLOCK * MOTET_MAX_HEAD_WIDTH];
-    struct gathered queries[TILE];
+    const int64_t bytes = motet_cached_bytes(a->kv_type, K), before = row * a->C;
+    const char *keys = plane(a, s, 0, head), *values = plane(a, s, 1, head);
+    const int64_t first_cell = s->first_cell + before - s->past_cells;
+    float *out[MOTET_ATTEND_QUERIES];
+    struct motet_gathering g = {.width = K, .kv_type = a->kv_type, .scale = a->scale};
     for (int n = 0; n < num; n++) {
-        const int c = (first + n) / share, h = head * share + (first + n) % share;
-        const int64_t cell = s->first_cell + before - s->past_cells + c;
-        queries[n].q = a->q + (cell * a->H + h) * K;
-        queries[n].out = a->out + (cell * a->H + h) * K;
-        queries[n].largest = -INFINITY;
-        queries[n].sum = 0.0f;
-        memset(queries[n].values, 0, (size_t)K * sizeof(float));
+        const int64_t cell = first_cell + (first + n) / share;
+        const int64_t at = (cell * a->H + head * share + (first + n) % share) * K;
+        g.queries[n] = a->q + at;
+        g.largest[n] = -INFINITY;
+        out[n] = a->out + at;
     }
-    for (int64_t start = 0; start < before; start += BLOCK) {
-        const int n = (int)(before - start < BLOCK ? before - start : BLOCK);
-        for (int j = 0; j < n; j++) {
-            decode(a->kv_type, K, key_plane + (start + j) * bytes, keys + (int64_t)j * K);
-            decode(a->kv_type, K, value_plane + (start + j) * bytes, values + (int64_t)j * K);
-        }
-        for (int i = 0; i < num; i++) gather(&queries[i], keys, values, n, K, a->scale);
+    for (int64_t start = 0; start < before; start += MOTET_ATTEND_CELLS) {
+        const int64_t left = before - start;
+        const int cells = left < MOTET_ATTEND_CELLS ? (int)left : MOTET_ATTEND_CELLS;
+        level->gather(&g, 0, num, keys + start * bytes, values + start * bytes, cells);
+    }
+    for (int n = 0, next; n < num; n = next) { /* each channel its own cell */
+        const int channel = (first + n) / share;
+        const int64_t own = (before + channel) * bytes;
+        next = (channel + 1) * share - first < num ? (channel + 1) * share - first : num;
+        level->gather(&g, n, next, keys + own, values + own, 1);
     }
     for (int n = 0; n < num; n++) {
-        const int64_t own = (before + (first + n) / share) * bytes;
-        decode(a->kv_type, K, key_plane + own, keys);
-        decode(a->kv_type, K, value_plane + own, values);
-        gather(&queries[n], keys, values, 1, K, a->scale);
-        for (int i = 0; i < K; i++) queries[n].out[i] = queries[n].values[i] / queries[n].sum;
+        const float sum = sum_of_parts(g.sums[n]);
+        for (int i = 0; i < K; i++) out[n][i] = g.values[n][i] / sum;
     }
 }
 
 void motet_rows_attend(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
     (void)dst;
     const struct motet_rows_attention *a = userdata;
+    const struct motet_level *level = a->level ? a->level : motet_best_level();
     const int num_queries = a->C * (a->H / a->G);
     int64_t unit = 0;
     for (int64_t i = 0; i < a->call->num_segments; i++) {
@@ -206,9 +110,10 @@ void motet_rows_attend(struct ggml_tensor *dst, int ith, int nth, void *userdata
         for (int64_t r = 0; r < rows; r++)
             for (int g = 0; g < a->G; g++, unit++) {
                 if (unit % nth != ith) continue;
-                for (int first = 0; first < num_queries; first += TILE) {
-                    const int last = first + TILE < num_queries ? first + TILE : num_queries;
-                    attend_tile(a, s, past + r, g, first, last);
+                for (int first = 0; first < num_queries; first += MOTET_ATTEND_QUERIES) {
+                    int last = first + MOTET_ATTEND_QUERIES;
+                    if (last > num_queries) last = num_queries;
+                    attend_tile(level, a, s, past + r, g, first, last);
                 }
             }
     }

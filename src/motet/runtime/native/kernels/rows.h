@@ -10,6 +10,21 @@ enum motet_kv_type { MOTET_KV_F32 = 0, MOTET_KV_F16 = 1, MOTET_KV_Q8_0 = 2 };
 
 enum { MOTET_MAX_HEAD_WIDTH = 256 };
 
+/* 32 cached values of MOTET_KV_Q8_0, as in GGUF's Q8_0. */
+struct motet_q8_block {
+    uint16_t scale; /* half precision */
+    int8_t values[32];
+};
+
+/* Bytes of K cached values of one cell and head; K is a multiple of 32 for MOTET_KV_Q8_0. */
+static inline int64_t motet_cached_bytes(int kv_type, int K) {
+    switch (kv_type) {
+    case MOTET_KV_F32: return (int64_t)K * 4;
+    case MOTET_KV_F16: return (int64_t)K * 2;
+    default: return (int64_t)(K / 32) * (int64_t)sizeof(struct motet_q8_block);
+    }
+}
+
 struct motet_rows_attention {
     const struct motet_call *call;
     const float *q; /* [T][H][K] */

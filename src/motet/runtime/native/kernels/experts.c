@@ -1,0 +1,146 @@
+/* The feed-forward of a mixture of experts, expert by expert over the cells that chose it.
+ *
+ * Peers of a row and rows of a prefill share experts, so each expert's weights are read once for all
+ * of its cells. Gate, up and SiLU go over 32 rows at a time, which are one block of activations for
+ * `down`, whose sums over experts are in the order of the experts: a cell's result does not depend
+ * on what the other cells chose. A dense feed-forward is the case of one expert that all choose.
+ */
+#include "level.h"
+#include "schedule.h"
+
+#include <string.h>
+
+enum {
+    CHUNK_CELLS = 256,                          /* cells that are sorted at once */
+    CHUNK_SLOTS = CHUNK_CELLS * MOTET_MAX_ACTIVE, /* a slot is one choice of one cell */
+};
+
+/* Choices of up to CHUNK_CELLS cells, by expert: slot s is choice s % A of cell s / A. */
+struct routing {
+    int num_chosen;                           /* experts that some cell chose */
+    int32_t expert[MOTET_MAX_EXPERTS];        /* ascending */
+    int32_t first[MOTET_MAX_EXPERTS + 1];     /* in slots */
+    int32_t slots[CHUNK_SLOTS];               /* ascending for each expert */
+};
+
+static void route(struct routing *r, const int32_t *experts, int64_t stride, int64_t start, int num,
+                  int num_active, int num_experts) {
+    int32_t next[MOTET_MAX_EXPERTS] = {0};
+    for (int s = 0; s < num * num_active; s++)
+        next[experts ? experts[(start + s / num_active) * stride + s % num_active] : 0]++;
+    r->num_chosen = 0;
+    r->first[0] = 0;
+    for (int e = 0; e < num_experts; e++) {
+        const int count = next[e];
+        next[e] = r->first[r->num_chosen];
+        if (count == 0) continue;
+        r->expert[r->num_chosen++] = e;
+        r->first[r->num_chosen] = next[e] + count;
+    }
+    for (int s = 0; s < num * num_active; s++) {
+        const int e = experts ? experts[(start + s / num_active) * stride + s % num_active] : 0;
+        r->slots[next[e]++] = s;
+    }
+}
+
+static int cells_of_chunk(int num_cells, int start) {
+    return num_cells - start < CHUNK_CELLS ? num_cells - start : CHUNK_CELLS;
+}
+
+/* 32 rows of gate and up for some slots of one expert. */
+static void up_rows(const struct motet_experts_up *u, int64_t expert, int64_t part, int64_t start,
+                    const int32_t *slots, int num) {
+    const int64_t in_blocks = u->gate.depth / MOTET_BLOCK_VALUES;
+    const int64_t out_blocks = u->gate.num_rows / MOTET_BLOCK_VALUES;
+    const struct motet_block *cells[MOTET_CELLS_AT_ONCE];
+    float gate[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES], up[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
+    for (int i = 0; i < num; i++)
+        cells[i] = u->blocks + (start + slots[i] / u->num_active) * in_blocks;
+    for (int half = 0; half < 2; half++)
+        motet_multiply(u->level, &u->gate, expert, 2 * part + half, cells, num,
+                       gate[0] + half * MOTET_TILE_ROWS, MOTET_BLOCK_VALUES);
+    for (int half = 0; half < 2; half++)
+        motet_multiply(u->level, &u->up, expert, 2 * part + half, cells, num,
+                       up[0] + half * MOTET_TILE_ROWS, MOTET_BLOCK_VALUES);
+    u->level->swiglu(gate[0], up[0], (int64_t)num * MOTET_BLOCK_VALUES);
+    for (int i = 0; i < num; i++) {
+        const int64_t slot = start * u->num_active + slots[i];
+        u->level->quantise(gate[i], u->hidden + slot * out_blocks + part, 1);
+    }
+}
+
+void motet_experts_up(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
+    (void)dst;
+    (void)ith;
+    struct motet_experts_up *u = userdata;
+    const int64_t parts = u->gate.num_rows / MOTET_BLOCK_VALUES;
+    struct routing r;
+    int64_t before = 0; /* units of the chunks before this one */
+    for (int start = 0; start < u->num_cells; start += CHUNK_CELLS) {
+        route(&r, u->experts, u->experts_stride, start, cells_of_chunk(u->num_cells, start),
+              u->num_active, u->gate.num_experts);
+        const int64_t end = before + r.num_chosen * parts;
+        int64_t first, taken;
+        while ((taken = take_units(&u->progress, end, nth, &first)))
+            for (int64_t unit = first - before; unit < first - before + taken; unit++) {
+                const int64_t i = unit / parts;
+                for (int s = r.first[i]; s < r.first[i + 1]; s += MOTET_CELLS_AT_ONCE) {
+                    const int left = r.first[i + 1] - s;
+                    up_rows(u, r.expert[i], unit % parts, start, r.slots + s,
+                            left < MOTET_CELLS_AT_ONCE ? left : MOTET_CELLS_AT_ONCE);
+                }
+            }
+        before = end;
+    }
+    finish_units(&u->progress, nth);
+}
+
+/* Adds 16 rows of one expert's down to the cells of some slots. */
+static void down_rows(const struct motet_experts_down *d, int64_t expert, int64_t group,
+                      int64_t start, const int32_t *slots, int num) {
+    const int64_t blocks = d->down.depth / MOTET_BLOCK_VALUES;
+    const struct motet_block *cells[MOTET_CELLS_AT_ONCE];
+    float y[MOTET_CELLS_AT_ONCE][MOTET_TILE_ROWS];
+    for (int i = 0; i < num; i++)
+        cells[i] = d->hidden + (start * d->num_active + slots[i]) * blocks;
+    motet_multiply(d->level, &d->down, expert, group, cells, num, y[0], MOTET_TILE_ROWS);
+    for (int i = 0; i < num; i++) {
+        const int64_t cell = start + slots[i] / d->num_active, choice = slots[i] % d->num_active;
+        const float share = d->shares ? d->shares[cell * d->shares_stride + choice] : 1.0f;
+        float *out = d->out + cell * d->out_stride + group * MOTET_TILE_ROWS;
+        d->level->add_scaled(out, y[i], share, MOTET_TILE_ROWS);
+    }
+}
+
+static void start_rows(const struct motet_experts_down *d, int64_t cell, int64_t row) {
+    float *out = d->out + cell * d->out_stride + row;
+    const float *residual = d->residual ? d->residual + cell * d->residual_stride + row : NULL;
+    for (int i = 0; i < MOTET_TILE_ROWS; i++) out[i] = residual ? residual[i] : 0.0f;
+}
+
+void motet_experts_down(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
+    (void)dst;
+    (void)ith;
+    struct motet_experts_down *d = userdata;
+    const int64_t groups = d->down.num_rows / MOTET_TILE_ROWS;
+    struct routing r;
+    int64_t before = 0; /* units of the chunks before this one */
+    for (int start = 0; start < d->num_cells; start += CHUNK_CELLS, before += groups) {
+        const int num = cells_of_chunk(d->num_cells, start);
+        route(&r, d->experts, d->experts_stride, start, num, d->num_active, d->down.num_experts);
+        int64_t first, taken;
+        while ((taken = take_units(&d->progress, before + groups, nth, &first))) {
+            const int64_t begin = first - before, end = begin + taken;
+            for (int64_t group = begin; group < end; group++)
+                for (int c = 0; c < num; c++) start_rows(d, start + c, group * MOTET_TILE_ROWS);
+            for (int i = 0; i < r.num_chosen; i++)
+                for (int64_t group = begin; group < end; group++)
+                    for (int s = r.first[i]; s < r.first[i + 1]; s += MOTET_CELLS_AT_ONCE) {
+                        const int left = r.first[i + 1] - s;
+                        down_rows(d, r.expert[i], group, start, r.slots + s,
+                                  left < MOTET_CELLS_AT_ONCE ? left : MOTET_CELLS_AT_ONCE);
+                    }
+        }
+    }
+    finish_units(&d->progress, nth);
+}
