@@ -147,7 +147,7 @@ def test_a_tensor_named_after_channels_of_another_shape_is_not_taken(copy_of: Co
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_precision(originals: dict[str, Path], dtype: str) -> None:
-    engine = motet.load(originals["own"], dtype=dtype)
+    engine = motet.load(originals["own"], runtime="torch", dtype=dtype)
     kinds = {p.dtype for p in engine.runtime.model.parameters()}
     assert kinds == {getattr(torch, dtype)}
     exact = logits(multistream(OWN), grid(3))

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import pytest
-import torch
-from transformers import Lfm2MoeConfig, Lfm2MoeForCausalLM
 
-from motet.errors import CheckpointError
+from motet.formats.hyperparameters import Architecture, Hyperparameters
 from motet.runtime.cost import Cost, cost_of, distinct_experts
 
 # LFM2.5-8B-A1B, from its model card
-ATTENTION_LAYERS = (2, 6, 10, 14, 18, 21)
-SHAPE_8B = {
-    "hidden_size": 2048,
-    "num_hidden_layers": 24,
-    "vocab_size": 128_000,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 7168,
-    "moe_intermediate_size": 1792,
-    "num_experts": 32,
-    "num_experts_per_tok": 4,
-    "num_dense_layers": 2,
-}
+NUMBERS_8B = Hyperparameters(
+    architecture=Architecture.LFM2_MOE,
+    vocab_size=128_000,
+    context_rows=128_000,
+    width=2048,
+    num_heads=32,
+    head_width=64,
+    num_kv_heads=tuple(8 if i in (2, 6, 10, 14, 18, 21) else 0 for i in range(24)),
+    ffn_width=7168,
+    norm_eps=1e-5,
+    rope_theta=5e6,
+    conv_width=3,
+    num_dense_layers=2,
+    num_experts=32,
+    num_active_experts=4,
+    expert_width=1792,
+)
 
 
 def test_distinct_experts() -> None:
@@ -34,23 +36,14 @@ def test_distinct_experts() -> None:
     assert distinct_experts(32, 4, 1000) == pytest.approx(32)
 
 
-@pytest.fixture(scope="module")
-def shapes_8b() -> dict[str, list[int]]:
-    layers = ["full_attention" if i in ATTENTION_LAYERS else "conv" for i in range(24)]
-    config = Lfm2MoeConfig(**SHAPE_8B, layer_types=layers)
-    with torch.device("meta"):
-        model = Lfm2MoeForCausalLM(config)
-    tensors = model.state_dict()
-    del tensors["lm_head.weight"]  # tied, so a checkpoint does not hold it
-    return {key: list(tensor.shape) for key, tensor in tensors.items()}
+def cost_8b(C: int) -> Cost:
+    sizes = {name: math.prod(shape) for name, shape in NUMBERS_8B.shapes().items()}
+    halves = {name: (size, 2 * size) for name, size in sizes.items()}
+    return cost_of(NUMBERS_8B, halves, C, max(C - 1, 1))
 
 
-def cost_8b(shapes: dict[str, list[int]], C: int) -> Cost:
-    return cost_of(shapes, SHAPE_8B, C, max(C - 1, 1))
-
-
-def test_the_8b_model_by_its_published_figures(shapes_8b: dict[str, list[int]]) -> None:
-    one, four = cost_8b(shapes_8b, 1), cost_8b(shapes_8b, 4)
+def test_the_8b_model_by_its_published_figures() -> None:
+    one, four = cost_8b(1), cost_8b(4)
     assert one.parameters == 8_467_856_832
     assert (one.num_conv_layers, one.num_attention_layers) == (18, 6)
     assert one.kv_values_per_row * 2 == 12_288  # bytes a cell in bfloat16
@@ -62,10 +55,10 @@ def test_the_8b_model_by_its_published_figures(shapes_8b: dict[str, list[int]]) 
     assert four.distinct_experts == pytest.approx(13.2, abs=0.05)
 
 
-def test_a_4_channel_row_of_the_8b_model_by_hand(shapes_8b: dict[str, list[int]]) -> None:
+def test_a_4_channel_row_of_the_8b_model_by_hand() -> None:
     D, F, V = 2048, 1792, 128_000
     experts_of_one_token = 22 * 4 * 3 * D * F
-    one, four = cost_8b(shapes_8b, 1), cost_8b(shapes_8b, 4)
+    one, four = cost_8b(1), cost_8b(4)
     dense = one.row_parameters - experts_of_one_token - V * D
     more = 32 * (1 - (7 / 8) ** 4) / 4
     assert more == pytest.approx(3.31, abs=0.005)
@@ -74,35 +67,34 @@ def test_a_4_channel_row_of_the_8b_model_by_hand(shapes_8b: dict[str, list[int]]
 
 
 def test_a_small_dense_model_by_hand() -> None:
-    shapes = {
-        "model.embed_tokens.weight": [10, 4],
-        "model.layers.0.self_attn.q_proj.weight": [8, 4],
-        "model.layers.0.self_attn.k_proj.weight": [2, 4],
-        "model.layers.0.self_attn.v_proj.weight": [2, 4],
-        "model.layers.0.self_attn.o_proj.weight": [4, 8],
-        "model.layers.1.conv.conv.weight": [4, 1, 3],
-        "model.layers.1.feed_forward.w1.weight": [6, 4],
-        "lm_head.weight": [10, 4],
-    }
-    dense = 32 + 8 + 8 + 32 + 12 + 24
-    assert cost_of(shapes, {}, C=3, num_sampled=2) == Cost(
+    numbers = Hyperparameters(
+        architecture=Architecture.LFM2,
+        vocab_size=10,
+        context_rows=8,
+        width=4,
+        num_heads=4,
+        head_width=2,
+        num_kv_heads=(1, 0),
+        ffn_width=6,
+        norm_eps=1e-5,
+        rope_theta=1e4,
+        conv_width=3,
+        num_dense_layers=2,
+    )
+    attention = 8 * 4 + 2 * 4 + 2 * 4 + 4 * 8 + 2 + 2
+    conv = 12 * 4 + 4 * 3 + 4 * 4
+    dense = attention + conv + 2 * (3 * 6 * 4) + 2 * 2 * 4 + 4
+    shapes = {**numbers.shapes(), "output.weight": (10, 4)}
+    sizes = {name: (math.prod(shape), 3 * math.prod(shape)) for name, shape in shapes.items()}
+    assert cost_of(numbers, sizes, C=3, num_sampled=2) == Cost(
         parameters=40 + dense + 40,
+        weight_bytes=3 * (40 + dense + 40),
         num_attention_layers=1,
         num_conv_layers=1,
         row_parameters=dense + 40,
+        row_bytes=3 * (dense + 40),
         row_multiply_adds=3 * dense + 2 * 40,
         distinct_experts=0.0,
         kv_values_per_row=3 * 2 * 2,
         conv_values=3 * 4 * 2,
     )
-
-
-@pytest.mark.parametrize("active", [None, 0, 33, "4", True])
-def test_experts_nobody_can_count_are_refused(shapes_8b: dict[str, list[int]], active: Any) -> None:
-    with pytest.raises(CheckpointError, match="num_experts_per_tok: expected 1 to 32"):
-        cost_of(shapes_8b, {"num_experts_per_tok": active}, 4, 3)
-
-
-def test_other_tensors_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="tensors: expected one embed_tokens"):
-        cost_of({"transformer.wte.weight": [10, 4]}, {}, 1, 1)

@@ -26,7 +26,7 @@ def test_own(motet: Motet, own: Path) -> None:
 Architecture
   directory     MODEL
   kind          own
-  architecture  lfm2_moe
+  architecture  lfm2moe
   layers        2 short conv, 2 attention
   width         32
   heads         4 query, 2 KV
@@ -49,9 +49,8 @@ Cost
   weights                280,032 bytes (280 kB) as float32
   a row reads            217,824 bytes (218 kB) of weights
   a row computes         114,280 multiply-adds with weights
-  a row adds             768 bytes of keys and values
-  conv state             1,536 bytes (1.54 kB) a session
   experts a row touches  4.6 a layer (expected)
+  a session of 600 rows  294,912 bytes (295 kB), keys as f16
 """
     )
 
@@ -63,7 +62,7 @@ def test_published(motet: Motet, published: Path) -> None:
 Architecture
   directory     MODEL
   kind          published
-  architecture  lfm2_moe
+  architecture  lfm2moe
   layers        2 short conv, 2 attention
   width         32
   heads         4 query, 2 KV
@@ -87,9 +86,8 @@ Cost
   weights                140,080 bytes (140 kB) as bfloat16
   a row reads            116,752 bytes (117 kB) of weights
   a row computes         156,768 multiply-adds with weights
-  a row adds             512 bytes of keys and values
-  conv state             1,024 bytes (1.02 kB) a session
   experts a row touches  5.5 a layer (expected)
+  a session of 600 rows  393,216 bytes (393 kB), keys as f16
 """
     )
 
@@ -117,12 +115,11 @@ Layout
   opening rows       0
 
 Cost
-  parameters      41,152
-  weights         164,608 bytes (165 kB) as float32
-  a row reads     113,408 bytes (113 kB) of weights
-  a row computes  28,352 multiply-adds with weights
-  a row adds      256 bytes of keys and values
-  conv state      0 bytes a session
+  parameters             41,152
+  weights                164,608 bytes (165 kB) as float32
+  a row reads            113,408 bytes (113 kB) of weights
+  a row computes         28,352 multiply-adds with weights
+  a session of 600 rows  76,800 bytes (76.8 kB), keys as f16
 """
     )
 
@@ -141,8 +138,10 @@ def test_own_by_hand() -> None:
     touched = 8 * (1 - (3 / 4) ** C)
     assert round(dense + V * D + 3 * expert * touched) * 4 == 217_824
     assert C * (dense + 3 * 2 * expert) + 2 * V * D == 114_280
-    assert C * 2 * 2 * 16 * 4 == 768
-    assert 2 * 2 * D * C * 4 == 1536
+    rows, halves, floats = 600, 2, 4
+    cache = rows * C * 2 * 2 * 16 * halves
+    ring, snapshots = 2 * 64 * C * D * floats, 10 * 2 * 2 * C * D * floats
+    assert cache + ring + snapshots == 294_912
 
 
 def test_a_text_is_measured_under_both_modes(motet: Motet, own: Path, tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_a_text_file_that_is_no_text(motet: Motet, own: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "change",
     [
-        {"hidden_size": None},
+        {"num_hidden_layers": None},
         {"num_key_value_heads": "two"},
         {"num_experts_per_tok": 0},
         {"num_experts_per_tok": None},

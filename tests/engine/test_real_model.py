@@ -13,7 +13,7 @@ import pytest
 import motet
 from motet.engine import Engine, Feed, Sampling, Session
 from motet.errors import StateError
-from motet.runtime.torch import MultiStreamModel
+from motet.runtime.native.graph import Graph
 from tests.checkpoint.directories import TWO_CHANNELS, write_own, write_published, write_stock
 from tests.engine.company import Plan, check_company, check_parking, check_seeds, open_session
 from tests.engine.scripted import OWN
@@ -150,15 +150,15 @@ def test_a_forward_that_fails_half_way(own: Engine[Any], monkeypatch: pytest.Mon
 
 
 def fail_once_after(patch: pytest.MonkeyPatch, num_calls: int) -> None:
-    original, left = MultiStreamModel.head, [num_calls]
+    original, left = Graph.compute, [num_calls]
 
-    def head(self: Any, hidden: Any) -> Any:
+    def compute(self: Graph, num_threads: int) -> None:
+        original(self, num_threads)
         left[0] -= 1
         if left[0] == -1:
             raise MemoryError
-        return original(self, hidden)
 
-    patch.setattr(MultiStreamModel, "head", head)
+    patch.setattr(Graph, "compute", compute)
 
 
 def talk(engine: Engine[Any]) -> Session[Any]:

@@ -11,21 +11,33 @@ from numpy.typing import NDArray
 
 from motet.cli.opening import open_engine
 from motet.cli.printable import printable
-from motet.errors import CheckpointError, InputError
+from motet.errors import InputError
 from motet.eval.convmode import ConvModeVerdict, judge, output_losses
+from motet.formats.ggml_types import GGMLType
+from motet.formats.gguf import GGUFModel
+from motet.formats.hyperparameters import Hyperparameters
 from motet.runtime.cost import Cost, cost_of
-from motet.runtime.directory import EMBEDDED, Kind, ModelDirectory, read_directory
-from motet.runtime.opening import Dtype, RuntimeName, weight_shapes
+from motet.runtime.directory import (
+    EMBEDDED,
+    Kind,
+    ModelSource,
+    numbers_of,
+    read_source,
+    sizes_of,
+)
+from motet.runtime.opening import CacheType, Dtype, native_is_installed, session_bytes
 from motet.streams.layout import ConvMode, SpecialToken
 
 Section = dict[str, str]
 
 _BYTES = {Dtype.FLOAT32: 4, Dtype.BFLOAT16: 2, Dtype.FLOAT16: 2}
+_SESSION_ROWS = 2048
 
 
 def inspect(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help=f"{EMBEDDED} or a model directory.")
+        str,
+        typer.Argument(metavar="MODEL", help=f"{EMBEDDED}, a model directory or a GGUF file."),
     ] = EMBEDDED,
     text: Annotated[
         str | None,
@@ -35,27 +47,32 @@ def inspect(
         Path | None, typer.Option(help="The same with the text of a file.", metavar="FILE")
     ] = None,
     dtype: Annotated[
-        Dtype, typer.Option(help="Precision to count bytes and to measure in.")
-    ] = Dtype.FLOAT32,
+        Dtype | None,
+        typer.Option(
+            help="Precision to count a directory's bytes in.", show_default=Dtype.FLOAT32.value
+        ),
+    ] = None,
+    cache: Annotated[CacheType, typer.Option(help="Precision of keys and values.")] = CacheType.F16,
 ) -> None:
     """Print what a model is and what a row of it costs.
 
     Given a text, also its loss under each conv mode, and which mode fits the model.
     """
-    directory = read_directory(model)
+    source = read_source(model)
     measured = _text(text, text_file)
-    layout = directory.layout
-    cost = cost_of(
-        weight_shapes(directory), directory.config, layout.num_channels, len(layout.sampled_indices)
-    )
+    if dtype is not None and isinstance(source, GGUFModel):
+        raise InputError("--dtype", expected="none for a GGUF file", got=dtype.value)
+    layout, numbers = source.layout, numbers_of(source)
+    sizes = sizes_of(source, _BYTES[dtype or Dtype.FLOAT32])
+    cost = cost_of(numbers, sizes, layout.num_channels, len(layout.sampled_indices))
     sections = {
-        "Architecture": _architecture(directory, cost),
-        "Layout": _layout(directory, cost),
-        "Cost": _cost(cost, dtype),
+        "Architecture": _architecture(source, numbers, cost),
+        "Layout": _layout(source, cost),
+        "Cost": _cost(source, numbers, cost, dtype or Dtype.FLOAT32, cache),
     }
     if measured is not None:
         title = f"Conv mode, by the loss of the text on {layout.names[layout.output_index]}"
-        sections[title] = _conv_mode(directory, cost, dtype, measured)
+        sections[title] = _conv_mode(source, cost, dtype, cache, measured)
     typer.echo("\n\n".join(_lines(title, rows) for title, rows in sections.items()))
 
 
@@ -76,46 +93,29 @@ def _text(text: str | None, file: Path | None) -> str | None:
         raise InputError("--text-file", expected="a UTF-8 text file", got=error) from None
 
 
-def _architecture(directory: ModelDirectory, cost: Cost) -> Section:
-    config = directory.config
-    numbers = {
-        key: _number(directory, key)
-        for key in (
-            "hidden_size", "num_attention_heads", "num_key_value_heads", "vocab_size",
-            "max_position_embeddings",
-        )
-    }  # fmt: skip
+def _architecture(source: ModelSource, numbers: Hyperparameters, cost: Cost) -> Section:
+    is_file = isinstance(source, GGUFModel)
     rows = {
-        "directory": str(directory.path),
-        "kind": directory.kind.value,
-        "architecture": str(config.get("model_type")),
+        "file" if is_file else "directory": str(source.path),
+        "kind": "GGUF" if isinstance(source, GGUFModel) else source.kind.value,
+        "architecture": numbers.architecture.value,
         "layers": f"{cost.num_conv_layers} short conv, {cost.num_attention_layers} attention",
-        "width": str(numbers["hidden_size"]),
-        "heads": f"{numbers['num_attention_heads']} query, {numbers['num_key_value_heads']} KV",
-        "vocabulary": f"{numbers['vocab_size']:,} tokens",
-        "context": f"{numbers['max_position_embeddings']:,} rows",
+        "width": str(numbers.width),
+        "heads": f"{numbers.num_heads} query, {max(numbers.num_kv_heads)} KV",
+        "vocabulary": f"{numbers.vocab_size:,} tokens",
+        "context": f"{numbers.context_rows:,} rows",
     }
     if cost.distinct_experts:
-        num_experts = _number(directory, "num_experts")
-        rows["experts"] = f"{num_experts}, {config['num_experts_per_tok']} a cell"
+        rows["experts"] = f"{numbers.num_experts}, {numbers.num_active_experts} a cell"
     return rows
 
 
-def _number(directory: ModelDirectory, key: str) -> int:
-    value = directory.config.get(key)
-    if type(value) is not int:
-        raise CheckpointError(
-            f"{directory.path / 'config.json'}: {key}", expected="an integer", got=repr(value)
-        )
-    return value
-
-
-def _layout(directory: ModelDirectory, cost: Cost) -> Section:
-    layout = directory.layout
+def _layout(source: ModelSource, cost: Cost) -> Section:
+    layout = source.layout
     mode = layout.conv_mode.value
     if layout.num_channels == 1 or not cost.num_conv_layers:
         mode = f"{' or '.join(ConvMode)}, they are the same here"
-    elif not directory.conv_mode_known:
+    elif not isinstance(source, GGUFModel) and not source.conv_mode_known:
         mode += " (assumed, not stated; --text measures it)"
     return {
         **{f"channel {i}": f"{c.name} ({c.role.value})" for i, c in enumerate(layout.channels)},
@@ -131,18 +131,25 @@ def _token(token: SpecialToken | None) -> str:
     return "none" if token is None else f"{token.text!r} (id {token.id})"
 
 
-def _cost(cost: Cost, dtype: Dtype) -> Section:
-    size = _BYTES[dtype]
+def _cost(
+    source: ModelSource, numbers: Hyperparameters, cost: Cost, dtype: Dtype, cache: CacheType
+) -> Section:
+    precision = dtype.value
+    if isinstance(source, GGUFModel):
+        types = {GGMLType(info.type).name for info in source.tensors.values()}
+        precision = ", ".join(sorted(types))
     rows = {
         "parameters": f"{cost.parameters:,}",
-        "weights": f"{_bytes(cost.parameters * size)} as {dtype.value}",
-        "a row reads": f"{_bytes(cost.row_parameters * size)} of weights",
+        "weights": f"{_bytes(cost.weight_bytes)} as {precision}",
+        "a row reads": f"{_bytes(cost.row_bytes)} of weights",
         "a row computes": f"{cost.row_multiply_adds:,} multiply-adds with weights",
-        "a row adds": f"{_bytes(cost.kv_values_per_row * size)} of keys and values",
-        "conv state": f"{_bytes(cost.conv_values * size)} a session",
     }
     if cost.distinct_experts:
         rows["experts a row touches"] = f"{cost.distinct_experts:.1f} a layer (expected)"
+    if native_is_installed():
+        num_rows = min(_SESSION_ROWS, numbers.context_rows)
+        taken = session_bytes(numbers, source.layout.num_channels, num_rows, cache)
+        rows[f"a session of {num_rows:,} rows"] = f"{_bytes(taken)}, keys as {cache.value}"
     return rows
 
 
@@ -153,32 +160,35 @@ def _bytes(number: int) -> str:
     return f"{number:,} bytes"
 
 
-def _conv_mode(directory: ModelDirectory, cost: Cost, dtype: Dtype, text: str) -> Section:
-    if directory.layout.num_channels == 1:
+def _conv_mode(
+    source: ModelSource, cost: Cost, dtype: Dtype | None, cache: CacheType, text: str
+) -> Section:
+    if source.layout.num_channels == 1:
         return {"verdict": "one channel: both modes are the same"}
     if not cost.num_conv_layers:
         return {"verdict": "no short conv: both modes are the same"}
-    verdict = judge({mode: _losses(directory, dtype, mode, text) for mode in ConvMode})
+    verdict = judge({mode: _losses(source, dtype, cache, mode, text) for mode in ConvMode})
     return {
         **{mode.value: f"{loss:.4f} nats a token" for mode, loss in verdict.losses.items()},
         "tokens": str(verdict.num_tokens),
         "difference": f"{verdict.difference:.4f}, standard error {verdict.standard_error:.4f}",
-        "verdict": _verdict(verdict, directory),
+        "verdict": _verdict(verdict, source),
     }
 
 
 def _losses(
-    directory: ModelDirectory, dtype: Dtype, mode: ConvMode, text: str
+    source: ModelSource, dtype: Dtype | None, cache: CacheType, mode: ConvMode, text: str
 ) -> NDArray[np.float64]:
-    engine = open_engine(str(directory.path), RuntimeName.AUTO, dtype, mode)
+    engine = open_engine(str(source.path), dtype=dtype, conv_mode=mode, cache=cache)
     return output_losses(engine.runtime, engine.codec, text)
 
 
-def _verdict(verdict: ConvModeVerdict, directory: ModelDirectory) -> str:
+def _verdict(verdict: ConvModeVerdict, source: ModelSource) -> str:
     if verdict.fits is None:
         return "undecided, within two standard errors: give a longer text"
-    taken = directory.layout.conv_mode
+    taken = source.layout.conv_mode
     if verdict.fits is taken:
         return f"{verdict.fits.value} fits"
-    what = "the layout says" if directory.kind is Kind.OWN else "motet assumes"
+    is_stated = isinstance(source, GGUFModel) or source.kind is Kind.OWN
+    what = "the layout says" if is_stated else "motet assumes"
     return f"{verdict.fits.value} fits, but {what} {taken.value}: run with --conv-mode"

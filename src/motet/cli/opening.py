@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from rich.console import Console
@@ -9,19 +10,27 @@ from rich.text import Text
 
 from motet.cli.printable import printable
 from motet.engine import Engine, Session, Settings, load
-from motet.runtime.opening import Dtype, RuntimeName
+from motet.runtime.opening import CacheType, Dtype, RuntimeName
 from motet.streams.layout import ConvMode
 
 
 def open_engine(
-    model: str, runtime: RuntimeName, dtype: Dtype, conv_mode: ConvMode | None
+    model: str,
+    runtime: RuntimeName = RuntimeName.AUTO,
+    dtype: Dtype | None = None,
+    conv_mode: ConvMode | None = None,
+    *,
+    cache: CacheType | None = None,
+    threads: int | None = None,
 ) -> Engine[Any]:
-    """Load a model; a terminal is told so meanwhile."""
+    """Load a model as `motet.load` does; a terminal is told so meanwhile."""
     console = Console(stderr=True)
-    if not console.is_terminal or console.is_dumb_terminal:
-        return load(model, runtime=runtime, dtype=dtype, conv_mode=conv_mode)
-    with console.status(Text(f"loading {printable(model)} ...")):
-        return load(model, runtime=runtime, dtype=dtype, conv_mode=conv_mode)
+    with ExitStack() as stack:
+        if console.is_terminal and not console.is_dumb_terminal:
+            stack.enter_context(console.status(Text(f"loading {printable(model)} ...")))
+        return load(
+            model, runtime=runtime, dtype=dtype, conv_mode=conv_mode, cache=cache, threads=threads
+        )
 
 
 def open_session(engine: Engine[Any], settings: Settings) -> Session[Any]:

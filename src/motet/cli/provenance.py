@@ -23,13 +23,20 @@ def meta_file(output_file: Path) -> Path:
     return output_file.with_name(output_file.name + ".meta.json")
 
 
-def model_fingerprint(directory: Path) -> str:
-    """A digest that changes when a model's configuration, tokenizer or weights do."""
+def model_fingerprint(model: Path) -> str:
+    """A digest that changes when a model's configuration, tokenizer or weights do.
+
+    model: a directory, or one file.
+    """
     digest = hashlib.sha256()
-    for path in sorted(p for p in directory.iterdir() if p.suffix in _MODEL_SUFFIXES):
+    files = [model]
+    if model.is_dir():
+        files = sorted(path for path in model.iterdir() if path.suffix in _MODEL_SUFFIXES)
+    for path in files:
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         with path.open("rb") as file:
-            if path.suffix in _WEIGHT_SUFFIXES and path.stat().st_size > 2 * _EDGE_BYTES:
+            holds_weights = path == model or path.suffix in _WEIGHT_SUFFIXES
+            if holds_weights and path.stat().st_size > 2 * _EDGE_BYTES:
                 digest.update(file.read(_EDGE_BYTES))
                 file.seek(-_EDGE_BYTES, 2)
             digest.update(file.read())

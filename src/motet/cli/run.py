@@ -21,8 +21,8 @@ from motet.engine import Engine, Feed, Reply, Sampling, Settings
 from motet.engine.message import check_message
 from motet.engine.reply import reply_of
 from motet.errors import InputError
-from motet.runtime.directory import EMBEDDED, read_directory, resolve
-from motet.runtime.opening import Dtype, RuntimeName
+from motet.runtime.directory import EMBEDDED, find, read_source
+from motet.runtime.opening import CacheType, Dtype, RuntimeName
 from motet.streams.layout import ConvMode, Layout
 
 _BATCH_SIZE = 32
@@ -156,7 +156,20 @@ def run(
     runtime: Annotated[
         RuntimeName, typer.Option(help="What computes; auto takes the best one installed.")
     ] = RuntimeName.AUTO,
-    dtype: Annotated[Dtype, typer.Option(help="Precision of weights and state.")] = Dtype.FLOAT32,
+    dtype: Annotated[
+        Dtype | None,
+        typer.Option(help="Precision of a directory's weights.", show_default=Dtype.FLOAT32.value),
+    ] = None,
+    cache: Annotated[
+        CacheType | None,
+        typer.Option(
+            help="Precision of keys and values (native runtime).", show_default=CacheType.F16.value
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads (native runtime).", show_default="all cores"),
+    ] = None,
     conv_mode: Annotated[
         ConvMode | None,
         typer.Option(
@@ -210,8 +223,8 @@ def run(
         settings.check_against(layout)
         return settings
 
-    settings_for(read_directory(model).layout, _USUAL.sampling)  # mistakes, before weights are read
-    engine = open_engine(model, runtime, dtype, conv_mode)
+    settings_for(read_source(model).layout, _USUAL.sampling)  # mistakes, before weights are read
+    engine = open_engine(model, runtime, dtype, conv_mode, cache=cache, threads=threads)
     settings = settings_for(engine.codec.layout, engine.sampling)
     if input_file is not None and output_file is not None:
         decode_file(
@@ -222,8 +235,9 @@ def run(
             batch_size=_BATCH_SIZE if batch_size is None else batch_size,
             meta={
                 "model": engine.name,
-                "model_fingerprint": model_fingerprint(resolve(model)),
-                "dtype": dtype.value,
+                "model_fingerprint": model_fingerprint(find(model)),
+                "dtype": None if dtype is None else dtype.value,
+                "cache": None if cache is None else cache.value,
                 "conv_mode": engine.runtime.layout.conv_mode.value,
                 "settings": settings.to_json(),
             },

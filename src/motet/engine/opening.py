@@ -8,9 +8,8 @@ from typing import Any
 from motet.engine.engine import Engine
 from motet.engine.settings import Sampling
 from motet.errors import CheckpointError, SettingError
-from motet.runtime.directory import EMBEDDED, read_directory
-from motet.runtime.opening import Dtype, RuntimeName, open_runtime
-from motet.streams.codec import StreamCodec
+from motet.runtime.directory import EMBEDDED, codec_of, name_of, read_source
+from motet.runtime.opening import CacheType, Dtype, RuntimeName, open_runtime
 from motet.streams.layout import ConvMode
 
 
@@ -18,31 +17,39 @@ def load(
     model: str | Path = EMBEDDED,
     *,
     runtime: str = RuntimeName.AUTO,
-    dtype: str = Dtype.FLOAT32,
+    dtype: str | None = None,
     conv_mode: str | None = None,
+    cache: str | None = None,
+    threads: int | None = None,
 ) -> Engine[Any]:
-    """Open a model: `motet-tiny`, the embedded one, or a model directory.
+    """Open a model: `motet-tiny`, the embedded one, a model directory, or a GGUF file.
 
-    runtime: `auto` or `torch`. dtype: `float32`, `bfloat16` or `float16`. conv_mode: `column` or
-    `row_boundary`, in place of what the model's layout says. Raises a MotetError that says what
-    is wrong with the model or the choice.
+    runtime: `auto`, `native` or `torch`. dtype: `float32` (the default), `bfloat16` or `float16`,
+    for a directory; a file's weights are as they are. conv_mode: `column` or `row_boundary`, in
+    place of what the model's layout says. cache: `f16` (the default), `f32` or `q8_0`, and threads
+    (default: all cores), for the native runtime. Raises a MotetError that says what is wrong with
+    the model or the choice.
     """
-    directory = read_directory(model)
+    source = read_source(model)
     try:
-        name, precision = RuntimeName(runtime), Dtype(dtype)
+        name = RuntimeName(runtime)
+        precision = None if dtype is None else Dtype(dtype)
         mode = None if conv_mode is None else ConvMode(conv_mode)
+        cache_type = None if cache is None else CacheType(cache)
     except ValueError as error:
         raise SettingError(
-            "load", expected="a known runtime, dtype and conv mode", got=error
+            "load", expected="a known runtime, dtype, conv mode and cache", got=error
         ) from None
-    codec = StreamCodec.load(directory.path, directory.layout)
-    loaded = open_runtime(directory, name, dtype=precision, conv_mode=mode)
+    codec = codec_of(source)
+    loaded = open_runtime(
+        source, name, dtype=precision, conv_mode=mode, cache=cache_type, threads=threads
+    )
     if codec.vocab_size > loaded.vocab_size:
         raise CheckpointError(
-            f"{directory.path}: tokenizer", expected=f"at most {loaded.vocab_size} tokens",
+            f"{source.path}: tokenizer", expected=f"at most {loaded.vocab_size} tokens",
             got=codec.vocab_size, fix="use the tokenizer that belongs to the model",
         )  # fmt: skip
-    return Engine(directory.name, loaded, codec, _sampling(directory.sampling))
+    return Engine(name_of(source), loaded, codec, _sampling(source.sampling))
 
 
 def _sampling(recommended: dict[str, float]) -> Sampling:

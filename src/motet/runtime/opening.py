@@ -1,61 +1,145 @@
-"""The one place that knows which runtimes exist."""
+"""The one place that knows which runtimes exist.
+
+native   directories below 1 GB and GGUF files, on the processor; no PyTorch in the process
+torch    directories, through transformers; for training, for GPUs, and to check native against
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Any
 
 from motet.errors import SettingError
-from motet.runtime.directory import ModelDirectory
+from motet.formats.ggml_types import GGMLType
+from motet.formats.gguf import GGUFModel
+from motet.formats.hyperparameters import Hyperparameters
+from motet.runtime.directory import ModelSource
 from motet.runtime.protocol import Runtime
 from motet.streams.layout import ConvMode
 
 
 class RuntimeName(StrEnum):
-    """A runtime that can be asked for by name; `auto` takes the best one installed."""
+    """A runtime that can be asked for by name; `auto` is native where it is installed."""
 
     AUTO = "auto"
+    NATIVE = "native"
     TORCH = "torch"
 
 
 class Dtype(StrEnum):
-    """Precision that weights are held and computed in."""
+    """Precision that the weights of a directory are held and computed in."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
 
 
+class CacheType(StrEnum):
+    """Precision of the native runtime's KV cache."""
+
+    F32 = "f32"
+    F16 = "f16"
+    Q8_0 = "q8_0"
+
+
+_TYPES = {
+    Dtype.FLOAT32: GGMLType.F32,
+    Dtype.BFLOAT16: GGMLType.BF16,
+    Dtype.FLOAT16: GGMLType.F16,
+}
+
+
 def open_runtime(
-    directory: ModelDirectory,
+    source: ModelSource,
     name: RuntimeName = RuntimeName.AUTO,
     *,
-    dtype: Dtype = Dtype.FLOAT32,
+    dtype: Dtype | None = None,
     conv_mode: ConvMode | None = None,
+    cache: CacheType | None = None,
+    threads: int | None = None,
 ) -> Runtime[Any]:
-    """The model of `directory` in the runtime called `name`.
+    """The model of `source` in the runtime called `name`.
 
-    Raises SettingError if that runtime is not installed, CheckpointError if the model is unfit.
+    dtype: of a directory (default: float32); a file's weights are as they are. conv_mode: in place
+    of what the layout says. cache (default: f16) and threads (default: all cores that the process
+    may use) are the native runtime's. Raises SettingError if the runtime is not installed or has
+    no such setting, CheckpointError if the model is unfit.
     """
+    if name is RuntimeName.TORCH or (name is RuntimeName.AUTO and not native_is_installed()):
+        return _open_torch(source, dtype, conv_mode, {"cache": cache, "threads": threads})
+    return _open_native(source, dtype, conv_mode, cache or CacheType.F16, threads)
+
+
+def session_bytes(
+    numbers: Hyperparameters, num_channels: int, num_rows: int, cache: CacheType
+) -> int:
+    """Bytes that a session with room for `num_rows` rows takes in the native runtime."""
+    from motet.runtime.native import KVType
+    from motet.runtime.native.state import StateShape
+
+    return StateShape.of(numbers, num_channels, KVType[cache.name]).num_bytes(num_rows)
+
+
+def native_is_installed() -> bool:
+    """Whether the compiled kernels and ggml-python are there."""
+    return None not in (find_spec("ggml"), find_spec("motet.runtime.native._kernels"))
+
+
+def _open_native(
+    source: ModelSource,
+    dtype: Dtype | None,
+    conv_mode: ConvMode | None,
+    cache: CacheType,
+    threads: int | None,
+) -> Runtime[Any]:
+    if not native_is_installed():
+        raise SettingError(
+            "runtime native", expected="ggml-python and compiled kernels", got="none",
+            fix="install motet anew where there is a C compiler",
+        )  # fmt: skip
+    from motet.runtime.native import KVType, NativeRuntime, map_gguf, read_model
+
+    if isinstance(source, GGUFModel):
+        if dtype is not None:
+            raise SettingError(
+                "dtype", expected="none for a GGUF file, whose weights are as they are",
+                got=dtype.value, fix="convert the model again for another precision",
+            )  # fmt: skip
+        model = map_gguf(source)
+    else:
+        model = read_model(source, _TYPES[dtype or Dtype.FLOAT32])
+    if conv_mode is not None:
+        layout = dataclasses.replace(model.layout, conv_mode=conv_mode)
+        model = dataclasses.replace(model, layout=layout)
+    return NativeRuntime(model, kv_type=KVType[cache.name], num_threads=threads)
+
+
+def _open_torch(
+    source: ModelSource,
+    dtype: Dtype | None,
+    conv_mode: ConvMode | None,
+    native_only: dict[str, object],
+) -> Runtime[Any]:
+    if isinstance(source, GGUFModel):
+        raise SettingError(
+            "runtime torch", expected="a model directory", got=f"the file {source.path}",
+            fix="open it with the native runtime",
+        )  # fmt: skip
+    for setting, value in native_only.items():
+        if value is not None:
+            raise SettingError(
+                setting, expected="none with the torch runtime", got=value,
+                fix="open the model with the native runtime",
+            )  # fmt: skip
     try:
         from motet.runtime.torch import TorchRuntime
         from motet.runtime.torch.checkpoint import load_model
     except ModuleNotFoundError as error:
-        raise _not_installed(name, error) from None
-    return TorchRuntime(load_model(directory, dtype=dtype.value, conv_mode=conv_mode))
-
-
-def weight_shapes(directory: ModelDirectory) -> dict[str, list[int]]:
-    """Shapes of a model's tensors, without loading them."""
-    try:
-        from motet.runtime.torch.checkpoint import tensor_shapes
-    except ModuleNotFoundError as error:
-        raise _not_installed(RuntimeName.TORCH, error) from None
-    return tensor_shapes(directory.path)
-
-
-def _not_installed(name: RuntimeName, error: ModuleNotFoundError) -> SettingError:
-    return SettingError(
-        f"runtime {name.value}", expected="PyTorch and transformers", got=f"no {error.name}",
-        fix="install motet[torch]",
-    )  # fmt: skip
+        raise SettingError(
+            "runtime torch", expected="PyTorch and transformers", got=f"no {error.name}",
+            fix="install motet[torch]",
+        ) from None  # fmt: skip
+    precision = dtype or Dtype.FLOAT32
+    return TorchRuntime(load_model(source, dtype=precision.value, conv_mode=conv_mode))

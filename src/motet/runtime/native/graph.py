@@ -118,4 +118,4 @@ class Graphs:
 
 def _floats(address: int, shape: tuple[int, int]) -> NDArray[np.float32]:
     memory = (ctypes.c_float * (shape[0] * shape[1])).from_address(address)
-    return np.ndarray(shape, np.float32, memory)
+    return np.ndarray(shape, np.float32, memoryview(memory).cast("B"))

@@ -53,7 +53,7 @@ class NativeRuntime:
         numbers = model.hyperparameters
         if len(set(numbers.num_kv_heads) - {0}) > 1 or numbers.head_width > MAX_HEAD_WIDTH:
             raise CheckpointError(
-                "attention", expected=f"the same KV heads everywhere, at most {MAX_HEAD_WIDTH} wide",
+                "KV heads", expected=f"as many in all layers, at most {MAX_HEAD_WIDTH} wide",
                 got=f"{sorted(set(numbers.num_kv_heads) - {0})} of {numbers.head_width}",
             )  # fmt: skip
         if kv_type is KVType.Q8_0 and numbers.head_width % 32:

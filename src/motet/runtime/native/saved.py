@@ -36,7 +36,7 @@ def save_state(state: NativeState, path: Path, model: Model, digest: str) -> Non
     parts = [np.ascontiguousarray(part) for part in state.parts()]
     crc = 0
     for part in parts:
-        crc = zlib.crc32(part.view(np.uint8).reshape(-1), crc)
+        crc = zlib.crc32(part.data, crc)
     header = {
         "num_rows": state.num_rows,
         "max_rows": state.max_rows,
@@ -89,11 +89,11 @@ def _read(
     state.num_rows, state.ring_from = header["num_rows"], header["ring_from"]
     crc = 0
     for part in state.parts():
-        read = np.empty(part.shape, part.dtype)
-        if file.readinto(read.reshape(-1).view(np.uint8)) != read.nbytes:  # type: ignore[attr-defined]
+        content = file.read(part.nbytes)
+        if len(content) != part.nbytes:
             raise StateError("file", expected="a whole saved state", got="a part of one")
-        crc = zlib.crc32(read.reshape(-1).view(np.uint8), crc)
-        part[...] = read
+        crc = zlib.crc32(content, crc)
+        part[...] = np.frombuffer(content, part.dtype).reshape(part.shape)
     if file.read(1) or crc != header["crc"]:
         raise StateError("file", expected="a whole saved state", got="changed bytes")
     return state

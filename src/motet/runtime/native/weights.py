@@ -6,7 +6,6 @@ memory of its own and is shared by every process that opens it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -27,7 +26,6 @@ from motet.streams.layout import Layout
 
 Bytes = NDArray[np.uint8]
 MOST_IN_MEMORY_BYTES = 1 << 30
-_TYPES = {np.dtype(np.float32): GGMLType.F32, np.dtype(np.float16): GGMLType.F16}
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,10 @@ class Weight:
 
     def floats(self) -> NDArray[np.float32]:
         """The numbers of an F32 or F16 tensor; CheckpointError for any other type."""
-        for dtype, kind in _TYPES.items():
-            if kind is self.type:
-                return self.data.view(dtype).reshape(self.shape).astype(np.float32)
+        if self.type is GGMLType.F32:
+            return self.data.view(np.float32).reshape(self.shape).copy()
+        if self.type is GGMLType.F16:
+            return self.data.view(np.float16).reshape(self.shape).astype(np.float32)
         raise CheckpointError("tensor", expected="F32 or F16", got=self.type.name)
 
 
@@ -55,10 +54,10 @@ class Model:
     weights: Mapping[str, Weight] = field(repr=False)
 
 
-def weight_of(array: NDArray[np.float32] | NDArray[np.float16]) -> Weight:
-    """An array of float32 or float16 as a tensor."""
-    array = np.ascontiguousarray(array)
-    return Weight(_TYPES[array.dtype], array.shape, array.reshape(-1).view(np.uint8))
+def weight_of(array: NDArray[np.float32]) -> Weight:
+    """An array as a tensor."""
+    whole = np.ascontiguousarray(array, np.float32)
+    return Weight(GGMLType.F32, whole.shape, whole.reshape(-1).view(np.uint8))
 
 
 def stays_float32(name: str, shape: tuple[int, ...]) -> bool:
@@ -70,10 +69,10 @@ def stays_float32(name: str, shape: tuple[int, ...]) -> bool:
 def map_gguf(file: GGUFModel) -> Model:
     """The model of a GGUF file, its tensors mapped; CheckpointError if it is no known model."""
     content = np.memmap(file.path, np.uint8, mode="r")
-    weights = {
-        name: Weight(info.type, info.shape, content[info.offset : info.offset + info.num_bytes])
-        for name, info in file.tensors.items()
-    }
+    weights = {}
+    for name, info in file.tensors.items():
+        data = content[info.offset : info.offset + info.num_bytes]
+        weights[name] = Weight(GGMLType(info.type), info.shape, data)
     shapes = {name: weight.shape for name, weight in weights.items()}
     numbers = read_hyperparameters(file.metadata, shapes, str(file.path))
     check_shapes(numbers, shapes, file.layout.num_channels, str(file.path))
