@@ -60,3 +60,12 @@ void motet_product(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
     }
     finish_units(&p->progress, nth);
 }
+
+void motet_structure_bytes(int64_t *six) {
+    six[0] = sizeof(struct motet_block);
+    six[1] = sizeof(struct motet_weights);
+    six[2] = sizeof(struct motet_quantise);
+    six[3] = sizeof(struct motet_product);
+    six[4] = sizeof(struct motet_experts_up);
+    six[5] = sizeof(struct motet_experts_down);
+}

@@ -120,4 +120,8 @@ MOTET_EXPORT void motet_deinterleave(int kind, const void *tiles, void *blocks, 
 MOTET_EXPORT int32_t motet_read_memory(const struct motet_level *level, const void *memory,
                                        int64_t num_bytes);
 
+/* Bytes of struct motet_block, motet_weights, motet_quantise, motet_product, motet_experts_up and
+ * motet_experts_down: what another language's description of them must give too. */
+MOTET_EXPORT void motet_structure_bytes(int64_t *six);
+
 #endif
