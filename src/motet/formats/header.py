@@ -129,7 +129,7 @@ class _Cursor:
 
     def error(self, what: str, expected: object, got: object) -> CheckpointError:
         return CheckpointError(
-            f"{self._where}: {what}", expected=expected, got=repr(got)[:80],
+            f"{self._where}: {what[:80]}", expected=expected, got=repr(got)[:80],
             fix="fetch or convert the file again",
         )  # fmt: skip
 
@@ -154,9 +154,10 @@ class _Cursor:
         return number
 
     def string(self, what: str, max_bytes: int | None = None) -> str:
+        """A text; with `max_bytes`, a name: not empty and not longer."""
         length = self.uint64(what)
-        if max_bytes is not None and length > max_bytes:
-            raise self.error(what, f"at most {max_bytes} bytes", length)
+        if max_bytes is not None and not 1 <= length <= max_bytes:
+            raise self.error(what, f"at least 1 and at most {max_bytes} bytes", length)
         try:
             return str(self.take(length, what), "utf-8")
         except UnicodeDecodeError as error:
