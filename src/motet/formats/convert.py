@@ -88,8 +88,7 @@ def plan(directory: ModelDirectory, quant: Quant, *, embedding: Quant | None = N
     if directory.sampling:
         metadata[SAMPLING_KEY] = json.dumps(directory.sampling)
     metadata |= describe_tokenizer(directory, numbers.vocab_size)
-    head = embedding or _EMBEDDINGS.get(quant, quant)
-    return Conversion(metadata, [_new(tensor, quant, head) for tensor in tensors])
+    return Conversion(metadata, [_new(tensor, quant, embedding) for tensor in tensors])
 
 
 def convert(
@@ -141,20 +140,24 @@ def check_target(target: Path, num_bytes: int) -> None:
         )
 
 
-def _new(tensor: SourceTensor, quant: Quant, head: Quant) -> NewTensor:
-    kind = _type_of(tensor, head if tensor.name in (EMBEDDING, HEAD) else quant)
-    chunks = lambda: quantized(tensor.chunks(), kind, tensor.name)  # noqa: E731
-    return NewTensor(tensor.name, kind, tensor.shape, chunks)
-
-
-def _type_of(tensor: SourceTensor, quant: Quant) -> GGMLType:
-    if len(tensor.shape) == 1 or tensor.name.endswith(_KEPT):
+def tensor_type(
+    name: str, shape: tuple[int, ...], quant: Quant, embedding: Quant | None = None
+) -> GGMLType:
+    """What a tensor is written as in a file of `quant`, by the table above."""
+    if len(shape) == 1 or name.endswith(_KEPT):
         return GGMLType.F32
-    width = tensor.shape[-1]
+    if name in (EMBEDDING, HEAD):
+        quant = embedding or _EMBEDDINGS.get(quant, quant)
     for kind in (quant.type, GGMLType.Q8_0):
-        if width % kind.block_size == 0:
+        if shape[-1] % kind.block_size == 0:
             return kind
     return GGMLType.F16
+
+
+def _new(tensor: SourceTensor, quant: Quant, embedding: Quant | None) -> NewTensor:
+    kind = tensor_type(tensor.name, tensor.shape, quant, embedding)
+    chunks = lambda: quantized(tensor.chunks(), kind, tensor.name)  # noqa: E731
+    return NewTensor(tensor.name, kind, tensor.shape, chunks)
 
 
 def _umask() -> int:
