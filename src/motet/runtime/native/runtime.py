@@ -17,8 +17,10 @@ from motet.runtime.native.graph import Arena, Graph, Graphs
 from motet.runtime.native.layers import Inputs, Layers, conv_taps
 from motet.runtime.native.memory import available_bytes
 from motet.runtime.native.operations import MAX_HEAD_WIDTH, SEGMENT_FIELDS, Call, KVType
+from motet.runtime.native.paths import Kernels, choose
 from motet.runtime.native.saved import digest_of, load_state, save_state
 from motet.runtime.native.state import NativeState, StateShape
+from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Model
 from motet.runtime.protocol import Wanted, check_tokens
 from motet.streams.grid import Tokens
@@ -44,9 +46,14 @@ class NativeRuntime:
     """A model ready to read rows for many sessions, on the processor."""
 
     def __init__(
-        self, model: Model, *, kv_type: KVType = KVType.F16, num_threads: int | None = None
+        self,
+        model: Model,
+        *,
+        kv_type: KVType = KVType.F16,
+        num_threads: int | None = None,
+        kernels: Kernels = Kernels.OWN,
     ) -> None:
-        """num_threads: at most so many, for graphs that are worth it (default: all there are).
+        """num_threads: default: as many as the process has cores. kernels: see `paths`.
 
         Raises CheckpointError or SettingError if the model has a shape that no kernel can take.
         """
@@ -66,6 +73,10 @@ class NativeRuntime:
         self.model = model
         self.num_threads = num_threads or num_cores()
         self.state_shape = StateShape.of(numbers, model.layout.num_channels, kv_type)
+        kinds = {name: (weight.type, weight.shape) for name, weight in model.weights.items()}
+        self.paths = choose(numbers, kinds, kernels)
+        own = [path.name for path in self.paths.values() if path.is_own]
+        self._tiles = Tiles(model, own, self.num_threads)
         self._taps = conv_taps(model)
         self._call = Call()
         self._table = np.empty((0, SEGMENT_FIELDS), np.int64)
@@ -215,7 +226,7 @@ class NativeRuntime:
         kv_type = self.state_shape.kv_type
 
         def write(build: Builder, inputs: Inputs) -> int:
-            layers = Layers(self.model, self._taps, self._call, kv_type, build)
+            layers = Layers(self.model, self._taps, self._tiles, self._call, kv_type, build)
             return layers.logits(num_cells, num_wanted, inputs)
 
         max_nodes = NODES_PER_LAYER * (numbers.num_layers + 1)

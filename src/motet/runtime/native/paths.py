@@ -1,0 +1,74 @@
+"""Which way the products with each weight take, decided once when a model is opened.
+
+    own    interleaved weights and int8 activations, in the kernels of this package
+    ggml   ggml's own operation, for any type and shape
+
+Own kernels take Q4_0 and Q8_0; a feed-forward goes through them as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from motet.formats.ggml_types import GGMLType
+from motet.formats.hyperparameters import Hyperparameters
+from motet.formats.names import EMBEDDING, HEAD
+from motet.runtime.native.kernels import best_level, misfit
+
+_MIXERS = (
+    "attn_q", "attn_k", "attn_v", "attn_output", "shortconv.in_proj", "shortconv.out_proj",
+)  # fmt: skip
+_DENSE = ("ffn_gate", "ffn_up", "ffn_down")
+_EXPERTS = ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps")
+_ROUTER = "ffn_gate_inp"
+
+Kinds = Mapping[str, tuple[GGMLType, tuple[int, ...]]]
+
+
+class Kernels(StrEnum):
+    """Which kernels may be used: our own where they fit, or ggml's alone."""
+
+    OWN = "own"
+    STOCK = "stock"
+
+
+@dataclass(frozen=True)
+class Path:
+    """The way of one weight's products. reason: why it is this one."""
+
+    name: str
+    type: GGMLType
+    is_own: bool
+    reason: str
+
+
+def choose(numbers: Hyperparameters, kinds: Kinds, kernels: Kernels) -> dict[str, Path]:
+    """The path of every weight that is multiplied with, by name.
+
+    kinds: type and shape of each tensor.
+    """
+    paths: dict[str, Path] = {}
+    for layer in range(numbers.num_layers):
+        feed_forward = _EXPERTS if numbers.has_experts(layer) else _DENSE
+        for group in (*((name,) for name in _MIXERS), feed_forward, (_ROUTER,)):
+            names = [f"blk.{layer}.{part}.weight" for part in group]
+            paths |= _together([name for name in names if name in kinds], kinds, kernels)
+    head = HEAD if HEAD in kinds else EMBEDDING
+    return paths | _together([head], kinds, kernels)
+
+
+def _together(names: list[str], kinds: Kinds, kernels: Kernels) -> dict[str, Path]:
+    """The path of weights that must take the same one."""
+    reason = _why_not_own([kinds[name] for name in names], kernels)
+    why = reason or f"fits our kernels for {best_level().name}"
+    return {name: Path(name, kinds[name][0], reason is None, why) for name in names}
+
+
+def _why_not_own(weights: list[tuple[GGMLType, tuple[int, ...]]], kernels: Kernels) -> str | None:
+    if kernels is Kernels.STOCK:
+        return "ggml was asked for"
+    if not best_level().is_fast:
+        return "no kernels for this processor"
+    return next((reason for w in weights if (reason := misfit(*w)) is not None), None)
