@@ -1,0 +1,1 @@
+"""How fast a model runs here, held against what its architecture implies and against a peer."""
