@@ -108,7 +108,7 @@ def sentence_piece(*, space_prefix: bool = True) -> dict[str, Value]:
     }
 
 
-def write_model(path: Path, tokenizer: dict[str, Value]) -> Path:
+def write_model(path: Path, tokenizer: dict[str, Value], *, rope_factors: bool = False) -> Path:
     """A file of a model of one layer of zeros with this tokenizer."""
     tokens = tokenizer[PREFIX + "tokens"]
     assert isinstance(tokens, list)
@@ -121,6 +121,7 @@ def write_model(path: Path, tokenizer: dict[str, Value]) -> Path:
         return NewTensor(name, GGMLType.F32, shape, lambda: [np.zeros(shape, np.float32)])
 
     metadata = {"general.architecture": "llama", **write_hyperparameters(numbers), **tokenizer}
+    shapes = numbers.shapes() | ({"rope_freqs.weight": (4,)} if rope_factors else {})
     with path.open("wb") as file:
-        write_gguf(file, metadata, [zeros(*item) for item in numbers.shapes().items()])
+        write_gguf(file, metadata, [zeros(*item) for item in shapes.items()])
     return path

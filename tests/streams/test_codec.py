@@ -17,7 +17,8 @@ from motet.errors import InputError, TokenizerError
 from motet.streams import StreamCodec
 from motet.streams import codec as codec_module
 from motet.streams.codec import TOKENIZER_FILE
-from motet.streams.layout import single_channel
+from motet.streams.layout import SpecialToken, single_channel
+from motet.streams.spelling import ByteLetters, Spelling
 from tests.laws.checks import check_text
 from tests.streams.bpe import SPECIAL, byte_level_bpe, changed, two_channels
 
@@ -168,12 +169,17 @@ def unfit(tokenizer: Tokenizer, kind: str) -> Tokenizer:
 
         return changed(tokenizer, drop_spaces)
 
-    def without_nul(settings: dict[str, Any]) -> None:
-        model = settings["model"]
-        model["vocab"] = {t: i for t, i in model["vocab"].items() if "\u0100" not in t}
-        model["merges"] = [merge for merge in model["merges"] if "\u0100" not in "".join(merge)]
+    def without_probe(settings: dict[str, Any]) -> None:
+        drop_letter(settings, "<")
 
-    return changed(tokenizer, without_nul)
+    return changed(tokenizer, without_probe)
+
+
+def drop_letter(settings: dict[str, Any], letter: str) -> None:
+    """No token has the byte of this letter."""
+    model = settings["model"]
+    model["vocab"] = {t: i for t, i in model["vocab"].items() if letter not in t}
+    model["merges"] = [merge for merge in model["merges"] if letter not in "".join(merge)]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +188,71 @@ def unfit(tokenizer: Tokenizer, kind: str) -> Tokenizer:
 def test_unfit_tokenizer(tokenizer: Tokenizer, kind: str) -> None:
     with pytest.raises(TokenizerError):
         StreamCodec(unfit(tokenizer, kind), two_channels(tokenizer))
+
+
+def test_a_rare_byte_may_be_missing(tokenizer: Tokenizer) -> None:
+    """Published vocabularies lack some; a text that needs them is refused, not changed."""
+    for letter, lost in [("\u0100", "\0"), ("\xf1", "\U00040000")]:
+        codec = StreamCodec(
+            changed(tokenizer, lambda s, letter=letter: drop_letter(s, letter)),
+            two_channels(tokenizer),
+        )
+        check_text(codec, "Grüße 🙂 漢字\r\n")
+        with pytest.raises(InputError) as refusal:
+            codec.encode(f"a{lost}b")
+        assert f"got {lost!r}" in str(refusal.value)
+
+
+def pieces(*, prefix: bool) -> Tokenizer:
+    """A SentencePiece model as transformers converts it."""
+    units = [f"<0x{byte:02X}>" for byte in range(256)]
+    words = ["<unk>", "<s>", *units, "▁", "h", "e", "he", "▁he", "<", "s", ">", "é"]
+    merges = [("h", "e"), ("▁", "he")]
+    model = models.BPE(
+        {w: i for i, w in enumerate(words)}, merges, unk_token="<unk>", fuse_unk=True,
+        byte_fallback=True,
+    )  # fmt: skip
+    tokenizer = Tokenizer(model)
+    steps = [normalizers.Prepend("▁")] if prefix else []
+    tokenizer.normalizer = normalizers.Sequence([*steps, normalizers.Replace(" ", "▁")])
+    undo = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence([*undo, *([decoders.Strip(" ", 1, 0)] if prefix else [])])
+    tokenizer.add_special_tokens(["<s>"])
+    return tokenizer
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+def test_pieces(*, prefix: bool) -> None:
+    codec = StreamCodec(pieces(prefix=prefix), single_channel(SpecialToken(1, "<s>")))
+    for text in [*HARD_TEXTS, "he he", " he", "▁", "a ▁▁ b", "<s>", "<0x41>", "<unk>"]:
+        check_text(codec, text)
+    he = codec.encode("he he")
+    assert [codec.token_bytes(i) for i in he] == [b"he", b" he"]
+    assert 1 not in codec.encode("<s>")
+    assert codec.decode([1, *he]) == "<s>he he"
+
+
+@given(ANY_TEXT | LIKELY_TEXT)
+def test_any_text_in_pieces(text: str) -> None:
+    check_text(StreamCodec(pieces(prefix=True), single_channel(None)), text)
+
+
+def test_pieces_without_all_bytes() -> None:
+    def without_f0(settings: dict[str, Any]) -> None:
+        del settings["model"]["vocab"]["<0xC3>"]
+
+    codec = StreamCodec(changed(pieces(prefix=True), without_f0), single_channel(None))
+    check_text(codec, "he é he")  # é has a piece
+    with pytest.raises(InputError, match="got 'ü'"):
+        codec.encode("he é ü")
+
+
+def test_pieces_without_fallback_are_refused() -> None:
+    def without(settings: dict[str, Any]) -> None:
+        settings["model"]["byte_fallback"] = False
+
+    with pytest.raises(TokenizerError, match="pieces with byte fallback"):
+        StreamCodec(changed(pieces(prefix=True), without), single_channel(None))
 
 
 def test_word_level_tokenizer_is_refused() -> None:
@@ -263,10 +334,10 @@ class TestMutants:
     """Law 17 turns red when the codec lets the tokenizer change, add or match text."""
 
     def keep(self, monkeypatch: pytest.MonkeyPatch, **encode_special: bool) -> None:
-        def exact(tokenizer: Tokenizer, where: str) -> Tokenizer:
+        def exact(tokenizer: Tokenizer, where: str) -> tuple[Tokenizer, Spelling]:
             kept = Tokenizer.from_str(tokenizer.to_str())
             kept.encode_special_tokens = encode_special.get("encode_special", True)
-            return kept
+            return kept, ByteLetters()
 
         monkeypatch.setattr(codec_module, "_exact", exact)
         monkeypatch.setattr(codec_module, "_PROBE", "")

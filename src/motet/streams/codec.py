@@ -3,14 +3,14 @@
 A message is tokenised whole, so spacing, newlines and code survive, and text -> tokens -> text is
 the identity for any Unicode. Text never becomes a control token: special tokens that a user types
 are spelled out, and so is a silence token that is an ordinary word (published checkpoints use
-" -"; a typed " -" then becomes the tokens of its bytes).
+" -"; a typed " -" then becomes the tokens of its bytes). Some vocabularies lack bytes that are
+rare; a text that would lose them is refused.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -18,9 +18,9 @@ from tokenizers import Tokenizer
 from motet.errors import InputError, TokenizerError
 from motet.streams.detokenize import Detokenizer
 from motet.streams.layout import Layout, SpecialToken
+from motet.streams.spelling import SPACE, UTF8_BYTES, Pieces, Spelling, spelling_of
 
 TOKENIZER_FILE = "tokenizer.json"
-_UTF8_BYTES = frozenset(range(0xF5)) - {0xC0, 0xC1}
 _PROBE = " a\n\tb  c, <|x|> e\u0301 \u6f22\U0001f642\r\n "
 
 
@@ -32,18 +32,15 @@ class StreamCodec:
         self.silence_id = None if layout.silence is None else layout.silence.id
         self.end_id = None if layout.end is None else layout.end.id
         self.vocab_size: int = tokenizer.get_vocab_size(with_added_tokens=True)
-        self._tokenizer = _exact(tokenizer, where)
+        self._tokenizer, self._spelling = _exact(tokenizer, where)
         self._added = {i: t.content for i, t in tokenizer.get_added_tokens_decoder().items()}
         self._bytes: dict[int, bytes] = {}
         for meaning, token in (("silence", layout.silence), ("end", layout.end)):
             if token is not None:
                 self._check_special(meaning, token, where)
-        letters = {letter for letter, byte in _byte_of_letter().items() if byte in _UTF8_BYTES}
-        if missing := sorted(letters - self._tokenizer.get_vocab().keys()):
-            raise TokenizerError(
-                where, expected="a token for every byte", got=f"none for {missing}"
-            )
-        if (got := self.decode(self.encode(_PROBE))) != _PROBE:
+        tokens = set(map(self._spelling.token_of, UTF8_BYTES))
+        self._is_complete = tokens <= self._tokenizer.get_vocab().keys()
+        if (got := self.decode(self._encode(_PROBE))) != _PROBE:
             raise TokenizerError(
                 where, expected=f"{_PROBE!r} to survive a round trip", got=f"{got!r}"
             )
@@ -62,7 +59,21 @@ class StreamCodec:
             raise InputError(
                 "text", expected="Unicode without lone surrogates", got=error
             ) from None
+        ids = self._encode(text)
+        if not self._is_complete and self.decode(ids) != text:
+            lost = sorted({c for c in text if self.decode(self._encode(c)) != c})
+            raise InputError(
+                "text", expected="characters that the model's tokenizer has tokens for",
+                got=", ".join(map(repr, lost[:5])),
+            )  # fmt: skip
+        return ids
+
+    def _encode(self, text: str) -> list[int]:
         control = {self.silence_id, self.end_id}
+        if isinstance(self._spelling, Pieces) and SPACE in text:  # else it would come back as " "
+            between = self._spelled(SPACE.encode("utf-8"))
+            parts = [self._encode(part) for part in text.split(SPACE)]
+            return [i for n, part in enumerate(parts) for i in ([*between] if n else []) + part]
         ids: list[int] = []
         for token_id in self._tokenizer.encode(text, add_special_tokens=False).ids:
             ids.extend(self._spell(token_id) if token_id in control else (token_id,))
@@ -94,20 +105,23 @@ class StreamCodec:
         token = self._tokenizer.id_to_token(token_id) if in_range else None
         if token is None:
             raise TokenizerError("token id", expected=f"0 to {self.vocab_size - 1}", got=token_id)
-        if not _byte_of_letter().keys() >= set(token):
-            raise TokenizerError(f"token {token_id}", expected="byte-level letters", got=token)
-        return bytes(map(_byte_of_letter().__getitem__, token))
+        if (data := self._spelling.bytes_of(token)) is None:
+            raise TokenizerError(f"token {token_id}", expected=self._spelling.name, got=token)
+        return data
 
     def _spell(self, token_id: int) -> list[int]:
-        letter_of_byte = {byte: letter for letter, byte in _byte_of_letter().items()}
-        letters = [letter_of_byte[byte] for byte in self.token_bytes(token_id)]
-        ids = [self._tokenizer.token_to_id(letter) for letter in letters]
-        if len(ids) < 2 or None in ids:
+        ids = self._spelled(self.token_bytes(token_id))
+        if len(ids) < 2:
             raise InputError(
                 "text", expected="no text that only the silence or end token can spell",
                 got=repr(self.decode([token_id])),
             )  # fmt: skip
-        return [i for i in ids if i is not None]
+        return ids
+
+    def _spelled(self, data: bytes) -> list[int]:
+        """The tokens of single bytes; none if one of them has no token."""
+        ids = [self._tokenizer.token_to_id(self._spelling.token_of(byte)) for byte in data]
+        return [] if None in ids else [i for i in ids if i is not None]
 
     def _check_special(self, meaning: str, token: SpecialToken, where: str) -> None:
         got = self.decode([token.id]) if token.id < self.vocab_size else "no such id"
@@ -128,32 +142,30 @@ def read_tokenizer(path: Path) -> Tokenizer:
         raise TokenizerError(str(path), expected="a tokenizer file", got=error) from None
 
 
-def _exact(tokenizer: Tokenizer, where: str) -> Tokenizer:
+def _exact(tokenizer: Tokenizer, where: str) -> tuple[Tokenizer, Spelling]:
     """The same tokenizer with everything switched off that changes, adds or cuts text."""
     settings = json.loads(tokenizer.to_str())
-    decoder = settings.get("decoder") or {}
-    if decoder.get("type") != "ByteLevel":
+    if (spelling := spelling_of(settings)) is None:
         raise TokenizerError(
-            where, expected="a byte-level BPE", got=f"decoder {decoder.get('type')}"
-        )
-    normalizer = (settings.get("normalizer") or {}).get("type")
-    if normalizer not in (None, "NFC"):
-        raise TokenizerError(where, expected="no normalizer", got=normalizer)
-    settings.update(normalizer=None, truncation=None, padding=None)
+            where, expected="a byte-level BPE, or pieces with byte fallback",
+            got=f"decoder {(settings.get('decoder') or {}).get('type')}",
+        )  # fmt: skip
+    normalizer = settings.get("normalizer") or {}
+    steps = normalizer.get("normalizers", [normalizer] if normalizer else [])
+    allowed = ("Prepend", "Replace") if isinstance(spelling, Pieces) else ("NFC",)
+    if alien := [step["type"] for step in steps if step["type"] not in allowed]:
+        raise TokenizerError(where, expected="no normalizer", got=", ".join(alien))
+    exact = [step for step in steps if step["type"] == "Replace"]  # the space of pieces
+    settings.update(
+        normalizer={"type": "Sequence", "normalizers": exact} if exact else None,
+        truncation=None, padding=None,
+    )  # fmt: skip
     for added in settings["added_tokens"]:
         added.update(lstrip=False, rstrip=False)
     pre_tokenizer = settings.get("pre_tokenizer") or {}
     for step in pre_tokenizer.get("pretokenizers", [pre_tokenizer]):
         if step.get("type") == "ByteLevel":
             step["add_prefix_space"] = False
-    exact = Tokenizer.from_str(json.dumps(settings))
-    exact.encode_special_tokens = True
-    return exact
-
-
-@cache
-def _byte_of_letter() -> dict[str, int]:
-    """The byte-level alphabet of GPT-2: printable bytes are themselves, others from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(b): b for b in printable} | {chr(0x100 + i): b for i, b in enumerate(others)}
+    changed = Tokenizer.from_str(json.dumps(settings))
+    changed.encode_special_tokens = True
+    return changed, spelling
