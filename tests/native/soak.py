@@ -21,7 +21,7 @@ import motet
 from motet.engine import Engine, Session
 
 MOST_TOGETHER = 40
-NUM_KEPT = 20
+NUM_KEPT = 100
 QUESTIONS = ("What is 47 + 38?", "Who are you?", "Anna has 3 boxes of 12 pens. How many pens?")
 
 
