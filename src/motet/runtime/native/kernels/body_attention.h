@@ -43,24 +43,17 @@ INLINE void decode(int kv_type, int K, const char *source, float *target) {
 INLINE void score(const float *const *queries, const int num, int K, const float *turned,
                   const int vectors, floats scale, float (*scores)[MOTET_ATTEND_CELLS]) {
     floats sum[4][2];
-#pragma GCC unroll 4
-    for (int q = 0; q < num; q++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) sum[q][v] = floats_all(0.0f);
+    UNROLL for (int q = 0; q < num; q++)
+        UNROLL for (int v = 0; v < vectors; v++) sum[q][v] = floats_all(0.0f);
     for (int d = 0; d < K; d++, turned += MOTET_ATTEND_CELLS) {
         floats key[2];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) key[v] = floats_load(turned + v * LANES);
-#pragma GCC unroll 4
-        for (int q = 0; q < num; q++)
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
+        UNROLL for (int v = 0; v < vectors; v++) key[v] = floats_load(turned + v * LANES);
+        UNROLL for (int q = 0; q < num; q++)
+            UNROLL for (int v = 0; v < vectors; v++)
                 sum[q][v] = floats_fma(floats_all(queries[q][d]), key[v], sum[q][v]);
     }
-#pragma GCC unroll 4
-    for (int q = 0; q < num; q++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++)
+    UNROLL for (int q = 0; q < num; q++)
+        UNROLL for (int v = 0; v < vectors; v++)
             floats_store(scores[q] + v * LANES, floats_mul(scale, sum[q][v]));
 }
 
@@ -69,25 +62,18 @@ INLINE void add_values(float (*values)[MOTET_MAX_HEAD_WIDTH], const int num,
                        const float (*weights)[MOTET_ATTEND_CELLS], const float *rows, int padded,
                        int n, const int vectors, int at) {
     floats sum[4][2];
-#pragma GCC unroll 4
-    for (int q = 0; q < num; q++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) sum[q][v] = floats_load(values[q] + at + v * LANES);
+    UNROLL for (int q = 0; q < num; q++)
+        UNROLL for (int v = 0; v < vectors; v++) sum[q][v] = floats_load(values[q] + at + v * LANES);
     for (int j = 0; j < n; j++) {
         floats value[2];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++)
+        UNROLL for (int v = 0; v < vectors; v++)
             value[v] = floats_load(rows + (int64_t)j * padded + at + v * LANES);
-#pragma GCC unroll 4
-        for (int q = 0; q < num; q++)
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
+        UNROLL for (int q = 0; q < num; q++)
+            UNROLL for (int v = 0; v < vectors; v++)
                 sum[q][v] = floats_fma(floats_all(weights[q][j]), value[v], sum[q][v]);
     }
-#pragma GCC unroll 4
-    for (int q = 0; q < num; q++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) floats_store(values[q] + at + v * LANES, sum[q][v]);
+    UNROLL for (int q = 0; q < num; q++)
+        UNROLL for (int v = 0; v < vectors; v++) floats_store(values[q] + at + v * LANES, sum[q][v]);
 }
 
 /* Scores to weights of one query; shrinks what it gathered if a score is larger than all before. */

@@ -3,8 +3,9 @@
 #include <stdint.h>
 
 #define LANES 8
-#define STRIPES 1 /* registers of a tile's rows that are worked on at once */
+#define STRIPES 2 /* registers of a tile's rows that are worked on at once */
 #define CELLS 4   /* cells that are worked on at once */
+#define UNROLL _Pragma("GCC unroll 8") /* the next loop, whose bounds are known */
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 typedef __m256 floats;
@@ -70,22 +71,18 @@ INLINE void prefetch(const uint8_t *p) { _mm_prefetch((const char *)p, _MM_HINT_
 /* [8][8] from rows `stride` floats apart to rows `to_stride` apart. */
 INLINE void transpose(const float *from, int64_t stride, float *to, int64_t to_stride) {
     __m256 r[8], t[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * stride);
-#pragma GCC unroll 4
-    for (int i = 0; i < 8; i += 2) {
+    UNROLL for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * stride);
+    UNROLL for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
-#pragma GCC unroll 2
-    for (int i = 0; i < 8; i += 4) {
+    UNROLL for (int i = 0; i < 8; i += 4) {
         r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
         r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
         r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++) {
         _mm256_storeu_ps(to + i * to_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
         _mm256_storeu_ps(to + (i + 4) * to_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
     }

@@ -5,6 +5,7 @@
 #define LANES 16
 #define STRIPES 1 /* registers of a tile's rows that are worked on at once */
 #define CELLS 8   /* cells that are worked on at once */
+#define UNROLL _Pragma("GCC unroll 16") /* the next loop, whose bounds are known */
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
@@ -57,35 +58,29 @@ INLINE bytes bytes_high(bytes x) {
 INLINE quad quad_load(const int8_t *p) { return _mm512_set1_epi32(*(const int32_t *)(const void *)p); }
 
 /* Sums of products of weights and activations, one a lane. */
-typedef ints sums4;
-INLINE sums4 sums4_start(int32_t offset) { return _mm512_set1_epi32(offset); }
-INLINE sums4 sums4_add(sums4 s, bytes w, quad x) { return _mm512_dpbusd_epi32(s, w, x); }
-INLINE ints sums4_end(sums4 s, int32_t offset) {
+INLINE ints sums4_start(int32_t offset) { return _mm512_set1_epi32(offset); }
+INLINE ints sums4_add(ints s, bytes w, quad x) { return _mm512_dpbusd_epi32(s, w, x); }
+INLINE ints sums4_end(ints s, int32_t offset) {
     (void)offset;
     return s;
 }
 
 typedef bytes weights8;
-typedef ints sums8;
 INLINE weights8 weights8_load(const uint8_t *p) { return bytes_load(p); }
-INLINE sums8 sums8_start(int32_t offset) { return _mm512_slli_epi32(_mm512_set1_epi32(offset), 4); }
-INLINE sums8 sums8_add(sums8 s, weights8 w, quad x) { return _mm512_dpbusd_epi32(s, w, x); }
-INLINE ints sums8_end(sums8 s) { return s; }
+INLINE ints sums8_start(int32_t offset) { return _mm512_slli_epi32(_mm512_set1_epi32(offset), 4); }
+INLINE ints sums8_add(ints s, weights8 w, quad x) { return _mm512_dpbusd_epi32(s, w, x); }
 
 INLINE void prefetch(const uint8_t *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 
 /* [16][16] from rows `stride` floats apart to rows `to_stride` apart. */
 INLINE void transpose(const float *from, int64_t stride, float *to, int64_t to_stride) {
     __m512 r[16], t[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * stride);
-#pragma GCC unroll 8
-    for (int i = 0; i < 16; i += 2) {
+    UNROLL for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(from + i * stride);
+    UNROLL for (int i = 0; i < 16; i += 2) {
         t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 16; i += 4) {
+    UNROLL for (int i = 0; i < 16; i += 4) {
         const __m512d a = _mm512_castps_pd(t[i]), b = _mm512_castps_pd(t[i + 1]);
         const __m512d c = _mm512_castps_pd(t[i + 2]), d = _mm512_castps_pd(t[i + 3]);
         r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
@@ -93,15 +88,13 @@ INLINE void transpose(const float *from, int64_t stride, float *to, int64_t to_s
         r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
         r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++) {
         t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
         t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
         t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
         t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++) {
         _mm512_storeu_ps(to + i * to_stride, _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));
         _mm512_storeu_ps(to + (i + 4) * to_stride, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88));
         _mm512_storeu_ps(to + (i + 8) * to_stride, _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd));

@@ -6,6 +6,7 @@
 #define LANES 4
 #define STRIPES 4 /* registers of a tile's rows that are worked on at once */
 #define CELLS 4   /* cells that are worked on at once */
+#define UNROLL _Pragma("GCC unroll 8") /* the next loop, whose bounds are known */
 #if defined(__clang__)
 #define TARGET __attribute__((target("dotprod")))
 #else
@@ -66,27 +67,24 @@ INLINE quad quad_load(const int8_t *p) {
     return vreinterpretq_s8_s32(vdupq_n_s32(four));
 }
 
-typedef ints sums4;
-INLINE sums4 sums4_start(int32_t offset) { return vdupq_n_s32(offset); }
-INLINE sums4 sums4_add(sums4 s, bytes w, quad x) {
+INLINE ints sums4_start(int32_t offset) { return vdupq_n_s32(offset); }
+INLINE ints sums4_add(ints s, bytes w, quad x) {
     return vdotq_s32(s, vreinterpretq_s8_u8(w), x);
 }
-INLINE ints sums4_end(sums4 s, int32_t offset) {
+INLINE ints sums4_end(ints s, int32_t offset) {
     (void)offset;
     return s;
 }
 
 typedef int8x16_t weights8;
-typedef ints sums8;
 INLINE weights8 weights8_load(const uint8_t *p) {
     return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(128)));
 }
-INLINE sums8 sums8_start(int32_t offset) {
+INLINE ints sums8_start(int32_t offset) {
     (void)offset;
     return vdupq_n_s32(0);
 }
-INLINE sums8 sums8_add(sums8 s, weights8 w, quad x) { return vdotq_s32(s, w, x); }
-INLINE ints sums8_end(sums8 s) { return s; }
+INLINE ints sums8_add(ints s, weights8 w, quad x) { return vdotq_s32(s, w, x); }
 
 INLINE void prefetch(const uint8_t *p) { __builtin_prefetch(p); }
 

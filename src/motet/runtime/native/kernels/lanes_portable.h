@@ -7,7 +7,8 @@
 
 #define LANES 16
 #define STRIPES 1
-#define CELLS 4
+#define CELLS 1   /* cells that are worked on at once */
+#define UNROLL
 #define TARGET
 #define INLINE static inline
 #define EACH for (int i = 0; i < LANES; i++)
@@ -155,23 +156,20 @@ INLINE quad quad_load(const int8_t *p) {
     return result;
 }
 
-typedef ints sums4;
-INLINE sums4 sums4_start(int32_t offset) { return ints_all(offset); }
-INLINE sums4 sums4_add(sums4 s, bytes w, quad x) {
+INLINE ints sums4_start(int32_t offset) { return ints_all(offset); }
+INLINE ints sums4_add(ints s, bytes w, quad x) {
     EACH for (int j = 0; j < 4; j++) s.lane[i] += (int32_t)w.lane[i][j] * x.of[j];
     return s;
 }
-INLINE ints sums4_end(sums4 s, int32_t offset) {
+INLINE ints sums4_end(ints s, int32_t offset) {
     (void)offset;
     return s;
 }
 
 typedef bytes weights8;
-typedef ints sums8;
 INLINE weights8 weights8_load(const uint8_t *p) { return bytes_load(p); }
-INLINE sums8 sums8_start(int32_t offset) { return ints_all(16 * offset); }
-INLINE sums8 sums8_add(sums8 s, weights8 w, quad x) { return sums4_add(s, w, x); }
-INLINE ints sums8_end(sums8 s) { return s; }
+INLINE ints sums8_start(int32_t offset) { return ints_all(16 * offset); }
+INLINE ints sums8_add(ints s, weights8 w, quad x) { return sums4_add(s, w, x); }
 
 INLINE void prefetch(const uint8_t *p) { (void)p; }
 

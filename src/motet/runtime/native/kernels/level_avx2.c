@@ -5,17 +5,22 @@
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #include "lanes_256.h"
 
+/* Integer sums may be taken in any order, and GCC would add up a whole block's products at its end,
+ * for which there are not enough registers. */
+#define KEEP_ORDER(s) __asm__("" : "+x"(s))
+
 /* A weight is at most 15 and an activation 127, so the 16 products of a block that meet in one
  * 16-bit lane stay below 32768. */
-typedef __m256i sums4;
-INLINE sums4 sums4_start(int32_t offset) {
+INLINE ints sums4_start(int32_t offset) {
     (void)offset;
     return _mm256_setzero_si256();
 }
-INLINE sums4 sums4_add(sums4 s, bytes w, quad x) {
-    return _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x));
+INLINE ints sums4_add(ints s, bytes w, quad x) {
+    s = _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x));
+    KEEP_ORDER(s);
+    return s;
 }
-INLINE ints sums4_end(sums4 s, int32_t offset) {
+INLINE ints sums4_end(ints s, int32_t offset) {
     return _mm256_add_epi32(_mm256_madd_epi16(s, _mm256_set1_epi16(1)), _mm256_set1_epi32(offset));
 }
 
@@ -23,20 +28,20 @@ INLINE ints sums4_end(sums4 s, int32_t offset) {
 typedef struct {
     __m256i value, magnitude;
 } weights8;
-typedef __m256i sums8;
 INLINE weights8 weights8_load(const uint8_t *p) {
     const __m256i w = _mm256_xor_si256(bytes_load(p), _mm256_set1_epi8(-128));
     return (weights8){w, _mm256_abs_epi8(w)};
 }
-INLINE sums8 sums8_start(int32_t offset) {
+INLINE ints sums8_start(int32_t offset) {
     (void)offset;
     return _mm256_setzero_si256();
 }
-INLINE sums8 sums8_add(sums8 s, weights8 w, quad x) {
+INLINE ints sums8_add(ints s, weights8 w, quad x) {
     const __m256i pairs = _mm256_maddubs_epi16(w.magnitude, _mm256_sign_epi8(x, w.value));
-    return _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    KEEP_ORDER(s);
+    return s;
 }
-INLINE ints sums8_end(sums8 s) { return s; }
 
 #define LEVEL motet_level_avx2
 #define LEVEL_NAME "avx2"
