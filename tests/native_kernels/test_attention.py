@@ -54,7 +54,8 @@ class Sessions:
         structure = RowsAttention(
             call=ctypes.addressof(call), q=q.ctypes.data, k=k.ctypes.data, v=v.ctypes.data,
             out=out.ctypes.data, H=self.H, G=self.G, K=self.K, C=self.C, layer=LAYER,
-            kv_type=self.kv_type, scale=self.K**-0.5, level=None if level is None else level.address,
+            kv_type=self.kv_type, scale=self.K**-0.5,
+            level=None if level is None else level.address,
         )  # fmt: skip
         run("motet_rows_store", structure, num_threads)
         run("motet_rows_attend", structure, num_threads)
