@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from motet import __version__
+from motet.cli.bench import bench
 from motet.cli.convert import convert
 from motet.cli.inspect import inspect
 from motet.cli.printable import printable
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(inspect)
 app.command()(convert)
+app.add_typer(bench, name="bench")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -1,0 +1,127 @@
+"""`motet bench decode`: what it prints and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from motet.bench.peer import is_installed
+from motet.formats.gguf import GGUFModel
+from tests.cli.conftest import Motet, motet
+
+__all__ = ["motet"]
+
+QUICK = ("--repeats", 2, "--prefill", 8, "--threads", 1)
+
+
+def measure(motet: Motet, weights: Path, *options: object) -> tuple[str, dict[str, Any]]:
+    """What the command printed before its last line, and the last line."""
+    result = motet("bench", "decode", "--shape", "tiny", "--weights", weights, *QUICK, *options)
+    assert result.code == 0, result
+    text, _, last = result.out.rstrip("\n").rpartition("\n")
+    return text, json.loads(last)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_file: GGUFModel) -> dict[str, Any]:
+    return {
+        "name": "tiny", "is_random": True, "file": "tiny.gguf", "weight_types": "Q4_0, Q8_0, F32"
+    }  # fmt: skip
+
+
+def test_implied_comes_before_measured_and_json_last(
+    motet: Motet, tiny_shape: Path, model: dict[str, Any]
+) -> None:
+    text, data = measure(motet, tiny_shape, "--peer", "none", "--context", 100)
+    assert re.match(r"(?s)Setting\n.*\nImplied .*\nMeasured, medians of 2 turns\n", text)
+    assert "tiny (RANDOM WEIGHTS, no model)" in text
+    assert data["model"] == model
+    assert data["command"].startswith("motet ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", data["date"])
+    assert data["hardware"].keys() == {"cpu", "cores", "instruction_sets", "memory_bytes", "system"}
+    assert data["work"] == {
+        "num_sessions": 1, "num_channels": 4, "num_logits": 3, "past_rows": 0,
+        "num_threads": 1, "repeats": 2,
+    }  # fmt: skip
+
+
+def test_figures_fit_together(motet: Motet, tiny_shape: Path, tiny_file: GGUFModel) -> None:
+    _, data = measure(motet, tiny_shape, "--peer", "none", "--context", 100)
+    implied, measured = data["implied"], data["measured"]
+    assert implied["file_bytes"] == sum(info.num_bytes for info in tiny_file.tensors.values())
+    assert implied["floor_s"] == implied["row_bytes"] / implied["bandwidth_bytes_per_s"]
+    assert measured["times_floor"] == measured["row_s"] / measured["floor_s"]
+    assert measured["cells_per_s"] == pytest.approx(4 / measured["row_s"])
+    assert 2 <= measured["num_distinct_experts"] <= 8
+    assert 0 < measured["python_share"] < 1
+    assert measured["first_row_s"] > 0 < measured["load_s"]
+    assert measured["peak_resident_bytes"] > 20e6
+    assert measured["context"]["rows"] == 100
+    assert len(measured["context"]["ours_s"]) == len(measured["context"]["theirs_s"]) == 2
+    assert measured["prefill"] | {"ours_s": 0} == {
+        "rows": 8, "ours_s": 0, "theirs_s": [], "ratio": None
+    }  # fmt: skip
+    assert measured["peer"] is None
+
+
+def test_what_is_not_asked_is_not_measured(motet: Motet, tiny_shape: Path) -> None:
+    _, data = measure(motet, tiny_shape, "--peer", "none", "--prefill", 0)
+    assert (data["measured"]["prefill"], data["measured"]["context"]) == (None, None)
+
+
+def test_json_only(motet: Motet, tiny_shape: Path) -> None:
+    text, data = measure(motet, tiny_shape, "--peer", "none", "--json-only", "--sessions", 3)
+    assert text == ""
+    assert data["work"]["num_sessions"] == 3
+    assert data["implied"]["num_distinct"] == pytest.approx(8 * (1 - (6 / 8) ** 12))
+
+
+def test_one_channel(motet: Motet, tiny_shape: Path) -> None:
+    _, data = measure(motet, tiny_shape, "--peer", "none", "--channels", 1)
+    assert data["work"]["num_channels"] == data["work"]["num_logits"] == 1
+    assert data["measured"]["num_distinct_experts"] == 2
+
+
+@pytest.mark.skipif(not is_installed(), reason="llama-cpp-python is not installed")
+def test_beside_a_peer(motet: Motet, tiny_shape: Path) -> None:
+    text, data = measure(motet, tiny_shape, "--peer", "llama.cpp")
+    peer, turns = data["measured"]["peer"], data["measured"]["row_turns"]
+    assert peer["name"] == "llama.cpp"
+    assert len(turns["ours_s"]) == len(turns["theirs_s"]) == 2
+    assert peer["row_ratio"] == turns["ratio"] > 0
+    assert data["measured"]["prefill"]["ratio"] > 0
+    assert "llama.cpp, 4 tokens in 4 sequences, logits of 3" in text
+
+
+def test_a_file_and_a_directory(motet: Motet, tiny_shape: Path) -> None:
+    result = motet("bench", "decode", tiny_shape, *QUICK, "--peer", "none", "--json-only")
+    assert result.json["model"]["is_random"] is False
+    assert result.json["work"]["num_channels"] == 1
+    result = motet("bench", "decode", "motet-tiny", *QUICK, "--sessions", 2)
+    assert result.code == 0
+    assert "no peer llama.cpp: a directory" in result.err
+    assert json.loads(result.out.splitlines()[-1])["model"]["weight_types"] == "F32"
+
+
+REFUSED = {
+    "bench decode: expected MODEL or --shape, got both or neither": [],
+    "--shape: expected lfm2.5-8b-a1b or": ["--shape", "huge"],
+    "--quant: expected --shape with it": ["motet-tiny", "--quant", "q8_0"],
+    "--channels: expected --shape with it": ["motet-tiny", "--channels", 2],
+    "--context: expected at most 448 rows, got 449": ["--shape", "tiny", "--context", 449],
+    "--prefill: expected at most 448 rows, got 600": ["--shape", "tiny", "--prefill", 600],
+    "peer llama.cpp: expected one that can read": ["motet-tiny", "--peer", "llama.cpp"],
+    "model: expected": ["no-such-file"],
+}
+
+
+@pytest.mark.parametrize("complaint", REFUSED)
+def test_refusals(motet: Motet, tiny_shape: Path, complaint: str) -> None:
+    arguments = REFUSED[complaint]
+    if "--shape" in arguments:
+        arguments = [*arguments, "--weights", tiny_shape]
+    assert complaint in motet("bench", "decode", *arguments).complaint
