@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NUM_SESSIONS = 2_400
 MOST_GROWTH_BYTES = 4 << 20
-"""Over 1,200 sessions, so 3.5 kB each, where a state holds about 200 kB. Measured: below 1 MB, while
-the last graphs of sizes that did not come before are built."""
+"""Over 1,200 sessions, so 3.5 kB each, where a state holds about 200 kB. Measured: below 1 MB, by
+the last graphs of sizes that did not come before."""
 
 
 @pytest.mark.slow
