@@ -37,7 +37,8 @@ class Builder:
         self.context: int = ggml.init(ggml.InitParams(size, None, True))
         self.graph: int = ggml.new_graph(self.context, max_nodes, False)
         self.pending: list[Pending] = []
-        self._kept: list[object] = []  # memory that tensors point to
+        self.kept: list[int] = []  # tensors whose data is valid until the next computation
+        self._memory: list[object] = []  # what tensors and operations point to
         self._weights: dict[int, int] = {}
 
     def close(self) -> None:
@@ -56,13 +57,13 @@ class Builder:
         key = weight.data.ctypes.data
         if key not in self._weights:
             self._weights[key] = self.tensor(weight.type, weight.shape, key)
-            self._kept.append(weight)
+            self._memory.append(weight)
         return self._weights[key]
 
     def input(self, num: int) -> tuple[int, NDArray[np.int32]]:
         """Integers [num] to be written before each computation: the tensor, and its memory."""
         values = np.zeros(num, np.int32)
-        self._kept.append(values)
+        self._memory.append(values)
         return self.tensor(GGMLType.I32, (num,), values.ctypes.data), values
 
     def custom(
@@ -86,11 +87,16 @@ class Builder:
             self.context, GGMLType.F32, *ne, (ctypes.c_void_p * len(sources))(*sources),
             len(sources), extension.address(kernel), ggml.N_TASKS_MAX, ctypes.addressof(structure),
         )  # fmt: skip
-        self._kept.append(structure)
+        self._memory.append(structure)
         self.pending += [Pending(structure, field, source) for field, source in reads.items()]
         if result is not None:
             self.pending.append(Pending(structure, result, tensor))
         return tensor
+
+    def keep(self, tensor: int) -> None:
+        """See that what `tensor`, or what it is a view of, holds is not overwritten."""
+        ggml.set_output(ggml.Tensor.from_address(tensor).view_src or tensor)
+        self.kept.append(tensor)
 
     def fill(self) -> None:
         """Give the structures their pointers; call when the graph's memory is laid out."""

@@ -71,6 +71,17 @@ class Graph:
     def __del__(self) -> None:
         self.build.close()
 
+    def experts(self) -> list[NDArray[np.int32]]:
+        """The experts of each cell [T, A] in every layer that has any, as last computed."""
+        kept = [ggml.Tensor.from_address(tensor) for tensor in self.build.kept]
+        found = []
+        for tensor in kept:
+            A, T, row = tensor.ne[0], tensor.ne[1], tensor.nb[1] // 4
+            memory = (ctypes.c_int32 * ((T - 1) * row + A)).from_address(tensor.data)
+            flat = np.ctypeslib.as_array(memory)
+            found.append(np.stack([flat[t * row : t * row + A] for t in range(T)]))
+        return found
+
     def compute(self, num_threads: int) -> None:
         """Compute; `logits_NV` is valid until the next graph of the arena is computed."""
         plan, scratch = self._plans.get(num_threads, (None, None))

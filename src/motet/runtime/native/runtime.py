@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 
 from motet.errors import CheckpointError, SettingError, StateError
 from motet.runtime.native.builder import Builder
+from motet.runtime.native.digest import digest_of
 from motet.runtime.native.graph import Arena, Graph, Graphs
 from motet.runtime.native.layers import Inputs, Layers, conv_taps
 from motet.runtime.native.memory import available_bytes
 from motet.runtime.native.operations import MAX_HEAD_WIDTH, SEGMENT_FIELDS, Call, KVType
 from motet.runtime.native.paths import Kernels, choose
-from motet.runtime.native.saved import digest_of, load_state, save_state
+from motet.runtime.native.products import Products
+from motet.runtime.native.saved import load_state, save_state
 from motet.runtime.native.state import NativeState, StateShape
 from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Model
@@ -43,7 +46,10 @@ class Piece(NamedTuple):
 
 
 class NativeRuntime:
-    """A model ready to read rows for many sessions, on the processor."""
+    """A model ready to read rows for many sessions, on the processor.
+
+    paths: the way of each weight's products. compute_s: seconds spent in graphs so far.
+    """
 
     def __init__(
         self,
@@ -81,6 +87,8 @@ class NativeRuntime:
         self._call = Call()
         self._table = np.empty((0, SEGMENT_FIELDS), np.int64)
         self._graphs = Graphs(self._graph)
+        self._last: Graph | None = None
+        self.compute_s = 0.0
 
     @property
     def layout(self) -> Layout:
@@ -189,7 +197,10 @@ class NativeRuntime:
         self._call.segments, self._call.num_segments = self._table.ctypes.data, len(segments)
         for piece, length in zip(run, lengths, strict=True):
             piece.state.reserve(piece.state.num_rows + length)
+        start = time.perf_counter()
         graph.compute(self.num_threads)
+        self.compute_s += time.perf_counter() - start
+        self._last = graph
         for piece, length in zip(run, lengths, strict=True):
             state = piece.state
             state.tokens[state.num_rows : state.num_rows + length] = piece.rows_RC
@@ -217,6 +228,10 @@ class NativeRuntime:
         """Read what `save_state` wrote; StateError if it is broken or of another model."""
         return load_state(path, self.model, self._digest, self.open)
 
+    def last_experts(self) -> list[NDArray[np.int32]]:
+        """The experts [T, A] that the cells of the last graph chose, layer by layer."""
+        return [] if self._last is None else self._last.experts()
+
     @cached_property
     def _digest(self) -> str:
         return digest_of(self.model)
@@ -226,7 +241,8 @@ class NativeRuntime:
         kv_type = self.state_shape.kv_type
 
         def write(build: Builder, inputs: Inputs) -> int:
-            layers = Layers(self.model, self._taps, self._tiles, self._call, kv_type, build)
+            products = Products(self.model, self._tiles, build)
+            layers = Layers(self.model, self._taps, self._call, kv_type, products)
             return layers.logits(num_cells, num_wanted, inputs)
 
         max_nodes = NODES_PER_LAYER * (numbers.num_layers + 1)

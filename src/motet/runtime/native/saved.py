@@ -10,7 +10,6 @@ model does not confirm.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 import zlib
@@ -28,7 +27,6 @@ MAGIC = b"MOTETST1"
 _LENGTH = struct.Struct("<I")
 _MAX_HEADER_BYTES = 1 << 20
 _KEYS = {"num_rows", "max_rows", "ring_from", "kv_type", "layout", "weights", "crc"}
-_WHOLE_BYTES, _SAMPLES = 1 << 16, 16
 
 
 def save_state(state: NativeState, path: Path, model: Model, digest: str) -> None:
@@ -117,16 +115,3 @@ def _header(file: BinaryIO) -> dict[str, Any]:
     ):
         raise StateError("header", expected=", ".join(sorted(_KEYS)), got="something else")
     return header
-
-
-def digest_of(model: Model) -> str:
-    """A hash of the numbers of the model and of some bytes of every tensor, all of small ones."""
-    digest = hashlib.sha256(repr(model.hyperparameters).encode())
-    for name, weight in sorted(model.weights.items()):
-        digest.update(f"{name} {weight.type.name} {weight.shape}".encode())
-        data = weight.data
-        if len(data) > _WHOLE_BYTES:
-            places = np.linspace(0, len(data) - 64, _SAMPLES, dtype=np.int64)
-            data = np.concatenate([data[place : place + 64] for place in places])
-        digest.update(data.tobytes())
-    return digest.hexdigest()

@@ -1,78 +1,127 @@
-"""The interleaved weights that our own kernels read, made from a model's when it is opened.
+"""The interleaved weights that our own kernels read, made once from a model's.
 
-A tensor is split among threads by rows; the pages of a mapped file that were read are given back,
-so that a model is in memory once.
+Those of a large model are kept in a file of the user's cache folder and mapped from there, so that
+opening it again costs no time and no memory of its own. The file is named by what is in it (a
+digest of the model and the format), written whole or not at all, and may be deleted at any time.
+Where it can't be written, and for small models, the same numbers are made in memory.
 """
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterable, Mapping
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motet.runtime.native.digest import digest_of
 from motet.runtime.native.kernels import Weights, interleave, weights_of
 from motet.runtime.native.weights import Model, Weight
 
+MIN_FILE_BYTES = 1 << 28
+FORMAT = "motet tiles 1"
 _ALIGNMENT = 64
+_HEADER_BYTES = 4096
 _PART_ROWS = 4096
 
 Bytes = NDArray[np.uint8]
 
 
 class Tiles:
-    """Interleaved weights of a model, by name."""
+    """Interleaved weights of a model, by name. file: where they are mapped from, if they are."""
 
-    def __init__(self, model: Model, names: Iterable[str], num_threads: int) -> None:
-        self._tiles: dict[str, Bytes] = {}
-        self._weights: Mapping[str, Weight] = model.weights
-        with ThreadPoolExecutor(num_threads) as threads:
-            for name in names:
-                self._tiles[name] = _interleaved(model.weights[name], threads)
+    def __init__(
+        self, model: Model, names: Iterable[str], num_threads: int, folder: Path | None = None
+    ) -> None:
+        self._weights = {name: model.weights[name] for name in names}
+        self._places: dict[str, slice] = {}
+        end = _HEADER_BYTES
+        for name, weight in self._weights.items():
+            self._places[name] = slice(end, end + len(weight.data))
+            end += -(-len(weight.data) // _ALIGNMENT) * _ALIGNMENT
+        self._num_threads = num_threads
+        self.file: Path | None = None
+        if end - _HEADER_BYTES >= MIN_FILE_BYTES:
+            self.file = self._file(model, folder or cache_folder(), end)
+        if self.file is not None:
+            self._content: Bytes = np.memmap(self.file, np.uint8, mode="r")
+        else:
+            self._content = _aligned(end)
+            for start, part in self._parts():
+                self._content[start : start + part.size] = part
 
     def __contains__(self, name: str) -> bool:
-        return name in self._tiles
+        return name in self._weights
 
     def __getitem__(self, name: str) -> Weights:
-        weight = self._weights[name]
-        return weights_of(weight.type, weight.shape, self._tiles[name].ctypes.data)
+        weight, place = self._weights[name], self._places[name]
+        return weights_of(weight.type, weight.shape, self._content[place].ctypes.data)
 
     @property
     def num_bytes(self) -> int:
-        """Bytes held beside the model's own weights."""
-        return sum(tiles.nbytes for tiles in self._tiles.values())
+        """Bytes held in memory beside the model's own weights; 0 if they are mapped."""
+        return self._content.nbytes if self.file is None and self._weights else 0
+
+    def _file(self, model: Model, folder: Path, num_bytes: int) -> Path | None:
+        """The file with the tiles, written if it is not there; None if it can't be."""
+        identity = f"{FORMAT} {digest_of(model)} {sorted(self._places.items(), key=str)}"
+        key = hashlib.sha256(identity.encode()).hexdigest()
+        path = folder / f"{key[:32]}.tiles"
+        try:
+            if path.is_file() and path.stat().st_size == num_bytes:
+                return path
+            folder.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(folder).free < num_bytes + (num_bytes >> 4):
+                return None
+            self._write(path, num_bytes)
+        except OSError:
+            return None
+        return path
+
+    def _write(self, path: Path, num_bytes: int) -> None:
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for start, part in self._parts():
+                    file.seek(start)
+                    file.write(part.data)
+                file.truncate(num_bytes)
+            Path(partial).replace(path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+
+    def _parts(self) -> Iterator[tuple[int, Bytes]]:
+        """Everything interleaved, in parts of some rows: where each part goes, and the part."""
+
+        def part(weight: Weight, first: int) -> Bytes:
+            num_rows, depth = prod(weight.shape[:-1]), weight.shape[-1]
+            row_bytes = weight.type.num_bytes((depth,))
+            count = min(_PART_ROWS, num_rows - first)
+            source = weight.data[first * row_bytes : (first + count) * row_bytes]
+            return interleave(weight.type, (count, depth), source)
+
+        with ThreadPoolExecutor(self._num_threads) as threads:
+            for name, weight in self._weights.items():
+                firsts = range(0, prod(weight.shape[:-1]), _PART_ROWS)
+                start = self._places[name].start
+                for done in [threads.submit(part, weight, first) for first in firsts]:
+                    yield start, done.result()
+                    start += done.result().size
+                weight.give_back()
 
 
-def _interleaved(weight: Weight, threads: ThreadPoolExecutor) -> Bytes:
-    num_rows, depth = prod(weight.shape[:-1]), weight.shape[-1]
-    row_bytes = weight.type.num_bytes((depth,))
-    tiles = _aligned(len(weight.data))
-
-    def part(start: int) -> None:
-        count = min(_PART_ROWS, num_rows - start)
-        span = slice(start * row_bytes, (start + count) * row_bytes)
-        interleave(weight.type, (count, depth), weight.data[span], tiles[span])
-
-    list(threads.map(part, range(0, num_rows, _PART_ROWS)))
-    _give_back(weight.data)
-    return tiles
+def cache_folder() -> Path:
+    """Where a user's caches are, by the XDG base directory specification."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motet" / "tiles"
 
 
 def _aligned(num_bytes: int) -> Bytes:
     memory = np.empty(num_bytes + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
     return memory[start : start + num_bytes]
-
-
-def _give_back(data: Bytes) -> None:
-    """Drop the pages of a mapped array from memory; they come back if anybody reads them."""
-    mapped = getattr(data, "_mmap", None)
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        start = data.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
-        length = (start + data.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE - first
-        if length > 0:
-            mapped.madvise(mmap.MADV_DONTNEED, first, length)

@@ -6,6 +6,7 @@ memory of its own and is shared by every process that opens it.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,11 +31,16 @@ MOST_IN_MEMORY_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Weight:
-    """One tensor. shape: slowest dimension first. data: its bytes [num_bytes], kept alive."""
+    """One tensor. shape: slowest dimension first. data: its bytes [num_bytes], kept alive.
+
+    mapped, offset: the file that it is mapped from, if it is, and where in it.
+    """
 
     type: GGMLType
     shape: tuple[int, ...]
     data: Bytes = field(repr=False)
+    mapped: mmap.mmap | None = field(default=None, repr=False)
+    offset: int = 0
 
     def floats(self) -> NDArray[np.float32]:
         """The numbers of an F32 or F16 tensor; CheckpointError for any other type."""
@@ -43,6 +49,15 @@ class Weight:
         if self.type is GGMLType.F16:
             return self.data.view(np.float16).reshape(self.shape).astype(np.float32)
         raise CheckpointError("tensor", expected="F32 or F16", got=self.type.name)
+
+    def give_back(self) -> None:
+        """Drop the pages of a mapped tensor from memory; they come back if anybody reads them."""
+        if self.mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        first = -(-self.offset // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = (self.offset + len(self.data)) // mmap.PAGESIZE * mmap.PAGESIZE - first
+        if length > 0:
+            self.mapped.madvise(mmap.MADV_DONTNEED, first, length)
 
 
 @dataclass(frozen=True)
@@ -68,11 +83,13 @@ def stays_float32(name: str, shape: tuple[int, ...]) -> bool:
 
 def map_gguf(file: GGUFModel) -> Model:
     """The model of a GGUF file, its tensors mapped; CheckpointError if it is no known model."""
-    content = np.memmap(file.path, np.uint8, mode="r")
+    with file.path.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    content = np.frombuffer(mapped, np.uint8)
     weights = {}
     for name, info in file.tensors.items():
         data = content[info.offset : info.offset + info.num_bytes]
-        weights[name] = Weight(GGMLType(info.type), info.shape, data)
+        weights[name] = Weight(GGMLType(info.type), info.shape, data, mapped, info.offset)
     shapes = {name: weight.shape for name, weight in weights.items()}
     numbers = read_hyperparameters(file.metadata, shapes, str(file.path))
     check_shapes(numbers, shapes, file.layout.num_channels, str(file.path))
