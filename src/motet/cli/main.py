@@ -14,6 +14,7 @@ import typer
 from motet import __version__
 from motet.cli.bench import bench
 from motet.cli.convert import convert
+from motet.cli.eval import evaluate
 from motet.cli.inspect import inspect
 from motet.cli.printable import printable
 from motet.cli.run import run
@@ -33,6 +34,7 @@ app.command()(run)
 app.command()(inspect)
 app.command()(convert)
 app.add_typer(bench, name="bench")
+app.add_typer(evaluate, name="eval")
 
 
 def _print_version(is_asked: bool) -> None:

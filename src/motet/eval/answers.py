@@ -7,12 +7,13 @@ Output says is the result; where the result is no number, if Output contains it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from motet.data.tiny.lines import Task
 from motet.engine import Engine, StopReason
+from motet.eval.intervals import Interval, wilson
 
 OUTPUT = "Output"
 BATCH_SIZE = 32
@@ -56,3 +57,39 @@ def attempt(
         for session, task in zip(sessions, batch, strict=True):
             channels = {name: session.text(name) for name in session.layout.names}
             yield Attempt(task, channels, ended=session.stopped_by is StopReason.END)
+
+
+def ask(engine: Engine[Any], tasks: Sequence[Task], advance: Callable[[], None]) -> list[Attempt]:
+    """What a model makes of all tasks; `advance` is called after each."""
+    attempts = []
+    for one in attempt(engine, tasks):
+        attempts.append(one)
+        advance()
+    return attempts
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Problems that were answered right, with a 95 % Wilson interval of their share.
+
+    gained, lost: problems that a reference, asked the same ones, got wrong or right otherwise.
+    """
+
+    num_problems: int
+    num_right: int
+    interval: Interval
+    gained: int
+    lost: int
+
+    @classmethod
+    def of(cls, attempts: Sequence[Attempt], reference: Sequence[Attempt]) -> Answers:
+        """Attempts at the same problems, held against a reference's."""
+        pairs = [(a.is_right, b.is_right) for a, b in zip(attempts, reference, strict=True)]
+        num_right = sum(a.is_right for a in attempts)
+        return cls(
+            num_problems=len(pairs),
+            num_right=num_right,
+            interval=wilson(num_right, len(pairs)),
+            gained=pairs.count((True, False)),
+            lost=pairs.count((False, True)),
+        )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Z = 1.96
+_NUM_RESAMPLES = 2_000
 
 
 class Interval(NamedTuple):
@@ -27,19 +28,18 @@ def wilson(num_hits: int, num_trials: int) -> Interval:
     return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
-def standard_error(values_N: NDArray[np.float64], bunches_N: NDArray[np.int64]) -> float:
-    """Standard error of the mean of values that come in bunches, at least two of them.
+def bootstrap_mean(values_N: NDArray[np.float64], bunches_N: NDArray[np.int64]) -> Interval:
+    """The 95 % interval of the mean of values that come in bunches; `bunches_N` says of which.
 
-    Cells of one text resemble each other, so the texts are what is drawn independently: the
-    deviations from the mean are summed within each text first (K.-Y. Liang and S. Zeger, 1986).
+    Cells of one text resemble each other, so what is drawn again and again is whole texts
+    (percentile bootstrap over clusters). The draws are always the same.
     """
-    sums = np.bincount(bunches_N, weights=values_N - values_N.mean())
-    sums = sums[np.unique(bunches_N)]
-    num_bunches = len(sums)
-    return float(np.sqrt((sums**2).sum() * num_bunches / (num_bunches - 1)) / len(values_N))
-
-
-def of_mean(values_N: NDArray[np.float64], bunches_N: NDArray[np.int64]) -> Interval:
-    """The normal 95 % interval of the mean of values that come in bunches."""
-    mean, half = float(values_N.mean()), _Z * standard_error(values_N, bunches_N)
-    return Interval(mean - half, mean + half)
+    _, places_N = np.unique(bunches_N, return_inverse=True)
+    sums_G = np.bincount(places_N, weights=values_N)
+    counts_G = np.bincount(places_N)
+    num_bunches = len(counts_G)
+    dice = np.random.default_rng(0)
+    times_XG = dice.multinomial(num_bunches, np.full(num_bunches, 1 / num_bunches), _NUM_RESAMPLES)
+    means_X = (times_XG @ sums_G) / (times_XG @ counts_G)
+    low, high = np.quantile(means_X, [0.025, 0.975])
+    return Interval(float(low), float(high))

@@ -1,0 +1,175 @@
+"""`motet eval`: how good a model is. So far: what quantisation costs it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from motet import __version__
+from motet.bench.hardware import read_hardware
+from motet.cli.printable import json_line, printable
+from motet.data.tiny.mixture import held_out_problems
+from motet.errors import InputError, SettingError
+from motet.eval import report
+from motet.eval.answers import Answers, ask
+from motet.eval.passages import (
+    NUM_PROMPTS,
+    conversations_of,
+    development_prompts,
+    pieces_of,
+    prompts_of,
+    read_text,
+)
+from motet.eval.quant import QUANTS, Begin, Measured, Study, check_fit, fits
+from motet.formats.directory import EMBEDDED, ModelDirectory, read_directory, resolve
+from motet.formats.quantize import Quant
+
+evaluate = typer.Typer(help="Measure how good models are.", rich_markup_mode=None)
+NUM_PROBLEMS = 200
+_DEFAULT_SEED = 1
+_PLAIN_WIDTH = 120  # of tables where no terminal says how wide it is
+
+
+@evaluate.callback()
+def _family() -> None:
+    """Measure how good models are."""
+
+
+@evaluate.command()
+def quant(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help=f"{EMBEDDED} or a model directory.")
+    ] = EMBEDDED,
+    quants: Annotated[
+        list[Quant] | None,
+        typer.Option("--quant", help="Type of the matrices, once or more. Default: all that fit."),
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What to read: a text for a one-channel model, for others a prompt on each line.",
+            show_default=f"{NUM_PROMPTS} word problems, for models of several channels",
+        ),
+    ] = None,
+    num_problems: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Word problems to answer.",
+            show_default=f"{NUM_PROBLEMS} for {EMBEDDED}, which has learned such, else none",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of problems and sampling.", show_default=str(_DEFAULT_SEED)),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None,
+    json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
+) -> None:
+    """Measure what quantisation costs a model: KL divergence from float32, and right answers.
+
+    All variants read the same rows and answer the same problems. Ends with one line of JSON.
+    """
+    directory = read_directory(model)
+    kinds = _kinds(directory, quants)
+    if num_problems is None:
+        num_problems = NUM_PROBLEMS if directory.path == resolve(EMBEDDED) else 0
+    has_channels = directory.layout.num_channels > 1
+    if text is None and not has_channels:
+        raise InputError("--text", expected="a text for a model of one channel", got="none")
+    if seed is not None and not has_channels and not num_problems:
+        raise SettingError("--seed", expected="none: nothing is drawn here", got=seed)
+    seed = _DEFAULT_SEED if seed is None else seed
+    content = None if text is None else read_text(text)
+    tasks = held_out_problems(num_problems, seed)
+    with _progress() as begin, Study(directory, threads) as study:
+        engine = study.reference
+        if content is None or text is None:
+            passages = conversations_of(engine, development_prompts(seed), seed)
+        elif has_channels:
+            passages = conversations_of(engine, prompts_of(content, str(text)), seed)
+        else:
+            passages = pieces_of(content, engine.codec, engine.runtime.context_rows)
+        answered = ask(engine, tasks, begin("float32", len(tasks)))
+        results = [
+            measured
+            for kind in kinds
+            for measured in study.measure(kind, passages, tasks, answered, begin)
+        ]
+    reference = Answers.of(answered, answered) if answered else None
+    num_rows = sum(len(passage.tokens_RC) for passage in passages)
+    source = "development problems" if text is None else str(text)
+    if not json_only:
+        what = f"{len(passages)} passages of {source}, {num_rows} rows, seed {seed}"
+        typer.echo(f"{printable(directory.name)}: {printable(what)}\n")
+        _print_tables(reference, results)
+    typer.echo(
+        json_line(
+            {
+                "command": shlex.join(["motet", *sys.argv[1:]]),
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "motet": __version__,
+                "hardware": read_hardware().to_json(),
+                "model": directory.name,
+                "seed": seed,
+                "n": {"passages": len(passages), "rows": num_rows, "problems": num_problems},
+                "passages": source,
+                "reference": report.reference_json(reference),
+                "results": report.results_json(results),
+            }
+        )
+    )
+
+
+def _kinds(directory: ModelDirectory, quants: Sequence[Quant] | None) -> list[Quant]:
+    """The types to measure, each once; SettingError if the model's shapes do not allow one."""
+    if not quants:
+        return [kind for kind in QUANTS if fits(directory, kind)]
+    for kind in quants:
+        check_fit(directory, kind)
+    return list(dict.fromkeys(quants))
+
+
+def _print_tables(reference: Answers | None, results: Sequence[Measured]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    console.print(report.divergence_table(results))
+    for line in report.over_stock_lines(results):
+        console.print(line, highlight=False)
+    console.print()
+    if reference is not None:
+        console.print(report.answer_table(reference, results))
+        console.print()
+
+
+@contextmanager
+def _progress() -> Iterator[Begin]:
+    """Say on stderr what is being measured: bars in a terminal, lines elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _begin_line
+        return
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    with Progress(*columns, console=console, transient=True) as bars:
+
+        def begin(what: str, num_parts: int) -> Callable[[], None]:
+            task = bars.add_task(what, total=num_parts)
+            return lambda: bars.advance(task)
+
+        yield begin
+
+
+def _begin_line(what: str, _: int) -> Callable[[], None]:
+    typer.echo(f"motet: measuring {what}", err=True)
+    return lambda: None
