@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -115,10 +116,12 @@ class NativeRuntime:
             raise StateError("max_rows", expected=f"1 to {self.context_rows}", got=max_rows)
         needed, available = self.state_bytes(max_rows), available_bytes()
         if available is not None and needed > available:
-            most = int(max_rows * available / needed)
+            rows = range(1, max_rows + 1)
+            most = bisect_right(rows, available, key=self.state_bytes)
             raise StateError(
-                f"memory for {max_rows} rows", expected=f"{needed / 2**30:.2f} GB",
-                got=f"{available / 2**30:.2f} GB free", fix=f"open at most {most} rows",
+                f"memory for {max_rows} rows", expected=f"{needed / 1e6:,.1f} MB",
+                got=f"{available / 1e6:,.1f} MB free",
+                fix=f"open at most {most} rows" if most else "close other sessions",
             )  # fmt: skip
         return NativeState(self.state_shape, max_rows)
 
