@@ -1,0 +1,188 @@
+"""Law 16: quantised native stays within a stated divergence of float32, own kernels as ggml's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+
+from motet.eval.divergence import Cells, compare
+from motet.eval.passages import Passage
+from motet.formats.ggml_types import GGMLType
+from motet.formats.hyperparameters import Architecture
+from motet.formats.quantize import Quant
+from motet.runtime.native import KVType, Model, NativeRuntime, tiles
+from motet.runtime.native.kernels import best_level
+from motet.runtime.native.paths import Kernels
+from motet.runtime.native.weights import Weight
+from tests.laws.tolerance import OWN_OVER_STOCK, ROUNDED, TOTAL
+from tests.native.random_models import (
+    VOCAB_SIZE,
+    as_model,
+    changed,
+    draw,
+    in_float32,
+    layout_of,
+    numbers_of,
+)
+
+CASES = [
+    (Architecture.LFM2_MOE, 4),
+    (Architecture.LFM2, 1),
+    (Architecture.QWEN3, 4),
+    (Architecture.LLAMA, 1),
+]
+NUM_CELLS = 192
+QUANTS = [Quant(name) for name in TOTAL]
+OWN = [Quant.Q8_0, Quant.Q4_0]
+EACH = pytest.mark.parametrize(
+    ("architecture", "num_channels"), CASES, ids=[f"{a}-C{C}" for a, C in CASES]
+)
+
+
+@cache
+def model(architecture: Architecture, num_channels: int, quant: Quant) -> Model:
+    numbers = numbers_of(architecture)
+    arrays = draw(numbers, num_channels)
+    return as_model(numbers, layout_of(num_channels), arrays, quant)
+
+
+def opened(model: Model, kernels: Kernels = Kernels.STOCK) -> NativeRuntime:
+    """Cache in float32, so that weights and products are all that rounds."""
+    return NativeRuntime(model, kv_type=KVType.F32, num_threads=1, kernels=kernels)
+
+
+@cache
+def reference(architecture: Architecture, num_channels: int) -> NativeRuntime:
+    return opened(model(architecture, num_channels, Quant.F32))
+
+
+def divergence(reference: NativeRuntime, runtime: NativeRuntime) -> Cells:
+    """Over random rows."""
+    layout = runtime.layout
+    num_rows = NUM_CELLS // (2 * len(layout.sampled_indices)) + 1
+    shape = (2, num_rows, layout.num_channels)
+    grids = np.random.default_rng(1).integers(0, VOCAB_SIZE, shape, np.int32)
+    passages = [Passage(grid_RC, 0) for grid_RC in grids]
+    cells = compare(reference, runtime, passages, VOCAB_SIZE, lambda: None)
+    assert len(cells.divergence_N) == NUM_CELLS
+    return cells
+
+
+def median(cells: Cells) -> float:
+    return float(np.median(cells.divergence_N))
+
+
+def check_total(reference: NativeRuntime, runtime: NativeRuntime, quant: Quant) -> None:
+    """Law 16: as far from float32 as the type says, and no nearer."""
+    least, most = TOTAL[quant.value]
+    found = median(divergence(reference, runtime))
+    assert found <= most, f"law 16: {quant} diverges by {found:.2g}"
+    assert found >= least, f"law 16: {quant} diverges by only {found:.2g}"
+
+
+def check_rounded(same: NativeRuntime, runtime: NativeRuntime, quant: Quant) -> None:
+    """Law 16: what the blocks say is what is computed with. same: the blocks in float32."""
+    found = median(divergence(same, runtime))
+    assert found <= ROUNDED[quant.value], f"law 16: {quant} is computed with {found:.2g}"
+
+
+@EACH
+@pytest.mark.parametrize("quant", QUANTS)
+def test_16_quantised(architecture: Architecture, num_channels: int, quant: Quant) -> None:
+    blocks = model(architecture, num_channels, quant)
+    runtime = opened(blocks, Kernels.OWN)
+    has_own = quant in OWN and best_level().is_fast
+    assert any(path.is_own for path in runtime.paths.values()) == has_own
+    check_total(reference(architecture, num_channels), runtime, quant)
+    check_rounded(opened(in_float32(blocks)), runtime, quant)
+
+
+@EACH
+@pytest.mark.parametrize("quant", OWN)
+def test_own_kernels_stay_within_the_divergence_of_stock_ggml(
+    architecture: Architecture, num_channels: int, quant: Quant
+) -> None:
+    blocks = model(architecture, num_channels, quant)
+    exact = reference(architecture, num_channels)
+    own, stock = (median(divergence(exact, opened(blocks, kernels))) for kernels in Kernels)
+    assert own <= OWN_OVER_STOCK * stock
+
+
+Change = Callable[[str, Weight], Weight]
+
+
+def in_one(kind: GGMLType, change: Callable[[np.ndarray], np.ndarray]) -> Change:
+    """Change the blocks [n, bytes] of the first layer's gate, if they are of this type."""
+
+    def changed_weight(name: str, weight: Weight) -> Weight:
+        if not name.startswith("blk.0.ffn_gate") or weight.type is not kind:
+            return weight
+        blocks = weight.data.reshape(-1, kind.block_bytes)
+        return Weight(kind, weight.shape, np.ascontiguousarray(change(blocks.copy())).ravel())
+
+    return changed_weight
+
+
+def swap_nibbles(blocks: np.ndarray) -> np.ndarray:
+    blocks[:, 2:] = blocks[:, 2:] << 4 | blocks[:, 2:] >> 4
+    return blocks
+
+
+def scale_of_the_next_block(blocks: np.ndarray) -> np.ndarray:
+    blocks[:, :2] = np.roll(blocks[:, :2], 1, axis=0)
+    return blocks
+
+
+def forget_minima(blocks: np.ndarray) -> np.ndarray:
+    blocks[:, 2:4] = 0
+    return blocks
+
+
+def one_row_up(blocks: np.ndarray) -> np.ndarray:
+    return np.roll(blocks, 256 // GGMLType.Q8_0.block_size, axis=0)
+
+
+MUTANTS = [
+    (Quant.Q4_0, in_one(GGMLType.Q4_0, swap_nibbles)),
+    (Quant.Q4_0, in_one(GGMLType.Q4_0, scale_of_the_next_block)),
+    (Quant.Q8_0, in_one(GGMLType.Q8_0, scale_of_the_next_block)),
+    (Quant.Q8_0, in_one(GGMLType.Q8_0, one_row_up)),
+    (Quant.Q4_K, in_one(GGMLType.Q4_K, forget_minima)),
+    (Quant.Q5_K, in_one(GGMLType.Q5_K, forget_minima)),
+]
+MUTANT_CASE = Architecture.LFM2, 1
+
+
+@pytest.mark.parametrize(("quant", "mutant"), MUTANTS)
+def test_16_notices_blocks_read_wrong(quant: Quant, mutant: Change) -> None:
+    blocks = model(*MUTANT_CASE, quant)
+    broken = opened(changed(blocks, mutant), Kernels.OWN)
+    with pytest.raises(AssertionError, match=r"law 16: .* is computed with"):
+        check_rounded(opened(in_float32(blocks)), broken, quant)
+
+
+@pytest.mark.skipif(not best_level().is_fast, reason="no own kernels for this processor")
+def test_16_notices_own_kernels_that_read_other_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = tiles.interleave
+
+    def turned(kind: GGMLType, shape: tuple[int, ...], blocks: np.ndarray) -> np.ndarray:
+        row_bytes = kind.num_bytes(shape[-1:])
+        return original(kind, shape, np.roll(blocks, row_bytes))
+
+    blocks = model(*MUTANT_CASE, Quant.Q8_0)
+    monkeypatch.setattr(tiles, "interleave", turned)
+    broken = opened(blocks, Kernels.OWN)
+    with pytest.raises(AssertionError, match="law 16: q8_0 diverges by"):
+        check_total(reference(*MUTANT_CASE), broken, Quant.Q8_0)
+
+
+@pytest.mark.parametrize(
+    ("quant", "instead"),
+    [(Quant.Q4_0, Quant.Q8_0), (Quant.Q8_0, Quant.F16), (Quant.F16, Quant.F32)],
+)
+def test_16_notices_weights_that_are_better_than_they_say(quant: Quant, instead: Quant) -> None:
+    with pytest.raises(AssertionError, match=f"law 16: {quant} diverges by only"):
+        check_total(reference(*MUTANT_CASE), opened(model(*MUTANT_CASE, instead)), quant)
