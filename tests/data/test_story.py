@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 
 from motet.data.tiny import plot
-from motet.data.tiny.plot import draw_plot
+from motet.data.tiny.plot import draw_plot, num_steps
 from motet.data.tiny.problems import draw_problem
 from motet.data.tiny.story import compose_story, read_clauses
 
@@ -15,17 +15,30 @@ from motet.data.tiny.story import compose_story, read_clauses
 def test_every_clause_file_line_has_a_kind_that_a_plot_knows() -> None:
     clauses, _ = read_clauses()
     kinds = {kind for domain in clauses.values() for kind in domain} - {"needless"}
-    assert kinds == set(plot._NUM_STEPS)
+    assert kinds == set(plot.STEPS)
 
 
 def test_every_end_has_a_reply_with_the_answer() -> None:
     clauses, _ = read_clauses()
-    ends = {*plot._END_SHARES, "askfirst"}
     for domain in clauses.values():
         for kind, texts in domain.items():
             for text in texts:
-                assert ("=>" in text) is (kind in ends), text
-                assert kind not in ends or "{ans}" in text.partition("=>")[2], text
+                _, arrow, reply = text.partition(" => ")
+                assert bool(arrow) is (kind in plot.ENDS), text
+                assert not arrow or "{ans}" in reply, text
+                assert not re.search(r"\{(s|he|his|him)\}|\[", reply), text
+
+
+def test_a_clause_names_the_numbers_of_its_steps() -> None:
+    clauses, _ = read_clauses()
+    for domain, kinds in clauses.items():
+        for kind, texts in kinds.items():
+            if domain == "needless" or kind == "start":
+                wanted = {"n"}
+            else:
+                wanted = set(re.findall(r"\b[nmkl]\b", plot.STEPS[kind]))
+            for text in texts:
+                assert set(re.findall(r"\{([nmkl])\}", text)) == wanted, (domain, kind, text)
 
 
 def test_stories_can_be_solved_and_say_their_numbers() -> None:
@@ -46,7 +59,7 @@ def test_a_plot_has_one_to_three_steps() -> None:
     clauses, _ = read_clauses()
     counts: Counter[int] = Counter()
     for _ in range(3_000):
-        counts[sum(plot._NUM_STEPS[kind] for kind in draw_plot(clauses["things"], rng))] += 1
+        counts[sum(map(num_steps, draw_plot(clauses["things"], rng)))] += 1
     assert set(counts) == {1, 2, 3}
     assert min(counts.values()) > 400
 
@@ -61,6 +74,10 @@ def test_what_the_steps_of_a_plot_are() -> None:
         "story:orders.ask": ["a*b", "c*d", "r1+r2"],
         "story:pair.share": ["a+b", "r1/c"],
         "story:start.ohalf.askother": ["a/2"],
+        "story:start.lessgroups.askleft": ["b*c", "a-r1"],
+        "story:pair.otimes.askdiff": ["a+b", "r1*c", "r2-r1"],
+        "story:before.askbefore": ["b+a"],
+        "story:unit.askunit": ["b/a", "r1*c"],
     }
     rng = Random(2)
     found: dict[str, set[tuple[str, ...]]] = {}

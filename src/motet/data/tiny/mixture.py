@@ -31,8 +31,8 @@ class Shares:
     disguised and needless are shares of stories and problems (see `disguise`).
     """
 
-    story: float = 0.20
-    problem: float = 0.58
+    story: float = 0.36
+    problem: float = 0.42
     gsm8k: float = 0.03
     sum: float = 0.09
     letters: float = 0.07
