@@ -51,6 +51,9 @@ Cost
   a row computes         114,280 multiply-adds with weights
   experts a row touches  4.6 a layer (expected)
   a session of 600 rows  294,912 bytes (295 kB), keys as f16
+
+Products with weights, in the native runtime
+  28 of F32  ggml: F32 weights (Q4_0 and Q8_0 fit)
 """
     )
 
@@ -88,6 +91,10 @@ Cost
   a row computes         156,768 multiply-adds with weights
   experts a row touches  5.5 a layer (expected)
   a session of 600 rows  393,216 bytes (393 kB), keys as f16
+
+Products with weights, in the native runtime
+  25 of BF16  ggml: BF16 weights (Q4_0 and Q8_0 fit)
+  3 of F32    ggml: F32 weights (Q4_0 and Q8_0 fit)
 """
     )
 
@@ -120,6 +127,9 @@ Cost
   a row reads            113,408 bytes (113 kB) of weights
   a row computes         28,352 multiply-adds with weights
   a session of 600 rows  76,800 bytes (76.8 kB), keys as f16
+
+Products with weights, in the native runtime
+  15 of F32  ggml: F32 weights (Q4_0 and Q8_0 fit)
 """
     )
 

@@ -25,7 +25,13 @@ from motet.runtime.directory import (
     read_source,
     sizes_of,
 )
-from motet.runtime.opening import CacheType, Dtype, native_is_installed, session_bytes
+from motet.runtime.opening import (
+    CacheType,
+    Dtype,
+    native_is_installed,
+    session_bytes,
+    ways_of,
+)
 from motet.streams.layout import ConvMode, SpecialToken
 
 Section = dict[str, str]
@@ -70,6 +76,8 @@ def inspect(
         "Layout": _layout(source, cost),
         "Cost": _cost(source, numbers, cost, dtype or Dtype.FLOAT32, cache),
     }
+    if native_is_installed():
+        sections["Products with weights, in the native runtime"] = ways_of(source, numbers, dtype)
     if measured is not None:
         title = f"Conv mode, by the loss of the text on {layout.names[layout.output_index]}"
         sections[title] = _conv_mode(source, cost, dtype, cache, measured)

@@ -7,6 +7,7 @@ torch    directories, through transformers; for training, for GPUs, and to check
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import Any
@@ -80,6 +81,22 @@ def session_bytes(
     from motet.runtime.native.state import StateShape
 
     return StateShape.of(numbers, num_channels, KVType[cache.name]).num_bytes(num_rows)
+
+
+def ways_of(source: ModelSource, numbers: Hyperparameters, dtype: Dtype | None) -> dict[str, str]:
+    """Which way products with weights take in the native runtime: types, and how many and why."""
+    from motet.runtime.native.paths import Kernels, choose
+    from motet.runtime.native.weights import kinds_of
+
+    kinds = kinds_of(source, _TYPES[dtype or Dtype.FLOAT32])
+    ways = Counter(
+        (path.type.name, "own kernels" if path.is_own else "ggml", path.reason)
+        for path in choose(numbers, kinds, Kernels.OWN).values()
+    )
+    return {
+        f"{count} of {kind}" if count > 1 else f"one of {kind}": f"{way}: {reason}"
+        for (kind, way, reason), count in ways.items()
+    }
 
 
 def native_is_installed() -> bool:

@@ -62,13 +62,14 @@ def choose(numbers: Hyperparameters, kinds: Kinds, kernels: Kernels) -> dict[str
 def _together(names: list[str], kinds: Kinds, kernels: Kernels) -> dict[str, Path]:
     """The path of weights that must take the same one."""
     reason = _why_not_own([kinds[name] for name in names], kernels)
-    why = reason or f"fits our kernels for {best_level().name}"
+    why = reason or f"compiled for {best_level().name}"
     return {name: Path(name, kinds[name][0], reason is None, why) for name in names}
 
 
 def _why_not_own(weights: list[tuple[GGMLType, tuple[int, ...]]], kernels: Kernels) -> str | None:
     if kernels is Kernels.STOCK:
         return "ggml was asked for"
-    if not best_level().is_fast:
-        return "no kernels for this processor"
-    return next((reason for w in weights if (reason := misfit(*w)) is not None), None)
+    for weight in weights:
+        if (reason := misfit(*weight)) is not None:
+            return reason
+    return None if best_level().is_fast else "no kernels for this processor"

@@ -96,6 +96,19 @@ def map_gguf(file: GGUFModel) -> Model:
     return Model(numbers, file.layout, weights)
 
 
+def kinds_of(
+    source: ModelDirectory | GGUFModel, kind: GGMLType
+) -> dict[str, tuple[GGMLType, tuple[int, ...]]]:
+    """Type and shape of each tensor of a model; a directory's matrices are to be of `kind`."""
+    if isinstance(source, GGUFModel):
+        return {name: (GGMLType(info.type), info.shape) for name, info in source.tensors.items()}
+    shapes = {tensor.name: tensor.shape for tensor in read_tensors(source)}
+    return {
+        name: (GGMLType.F32 if stays_float32(name, shape) else kind, shape)
+        for name, shape in shapes.items()
+    }
+
+
 def read_model(directory: ModelDirectory, kind: GGMLType) -> Model:
     """The model of a small directory in memory: matrices as `kind`, what is small as float32.
 
@@ -106,10 +119,8 @@ def read_model(directory: ModelDirectory, kind: GGMLType) -> Model:
     shapes = {tensor.name: tensor.shape for tensor in tensors}
     numbers = from_config(directory.config, shapes, where)
     check_shapes(numbers, shapes, directory.layout.num_channels, where)
-    kinds = {
-        name: GGMLType.F32 if stays_float32(name, shape) else kind for name, shape in shapes.items()
-    }
-    num_bytes = sum(kinds[name].num_bytes(shape) for name, shape in shapes.items())
+    kinds = kinds_of(directory, kind)
+    num_bytes = sum(target.num_bytes(shape) for target, shape in kinds.values())
     if num_bytes >= MOST_IN_MEMORY_BYTES:
         raise CheckpointError(
             where, expected=f"less than {MOST_IN_MEMORY_BYTES >> 20} MB of weights",
@@ -117,7 +128,7 @@ def read_model(directory: ModelDirectory, kind: GGMLType) -> Model:
         )  # fmt: skip
     weights = {}
     for tensor in tensors:
-        target = kinds[tensor.name]
+        target, _ = kinds[tensor.name]
         data, done = np.empty(target.num_bytes(tensor.shape), np.uint8), 0
         for block in quantized(tensor.chunks(), target, tensor.name):
             data[done : done + block.size] = block.reshape(-1)

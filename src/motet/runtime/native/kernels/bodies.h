@@ -9,8 +9,7 @@
 const struct motet_level LEVEL = {
     .name = LEVEL_NAME,
     .quantise = quantise,
-    .product4 = product4,
-    .product8 = product8,
+    .product = {product_q4_0, product_q8_0, product_q4_k, product_q5_k, product_q6_k},
     .swiglu = swiglu,
     .add_scaled = add_scaled,
     .gather = gather,

@@ -7,7 +7,7 @@ enum { VECTORS = MOTET_BLOCK_VALUES / LANES };
 static TARGET void quantise(const float *x, struct motet_block *blocks, int64_t n) {
     for (int64_t b = 0; b < n; b++, x += MOTET_BLOCK_VALUES) {
         floats value[VECTORS];
-        ints bits = ints_all(0), sum = ints_all(0), rounded[VECTORS];
+        ints bits = ints_all(0), sum[2] = {ints_all(0), ints_all(0)}, rounded[VECTORS];
         for (int i = 0; i < VECTORS; i++) {
             value[i] = floats_load(x + i * LANES);
             bits = ints_max(bits, ints_magnitude_bits(value[i])); /* NaN is the largest */
@@ -18,10 +18,13 @@ static TARGET void quantise(const float *x, struct motet_block *blocks, int64_t 
         const float inverse = largest >= 0x1p-100f ? 127.0f / largest : 0.0f;
         for (int i = 0; i < VECTORS; i++) {
             rounded[i] = ints_round(floats_mul(value[i], floats_all(inverse)));
-            sum = ints_add(sum, rounded[i]);
+            sum[2 * i / VECTORS] = ints_add(sum[2 * i / VECTORS], rounded[i]);
         }
         blocks[b].scale = largest < 0x1p-100f ? 0.0f : largest / 127.0f;
-        blocks[b].offset = (int32_t)(0u - 8u * (uint32_t)ints_sum(sum));
+        const uint32_t first = (uint32_t)ints_sum(sum[0]), second = (uint32_t)ints_sum(sum[1]);
+        blocks[b].offset = (int32_t)(0u - 8u * (first + second));
+        blocks[b].offsets[0] = (int32_t)(0u - 32u * first);
+        blocks[b].offsets[1] = (int32_t)(0u - 32u * second);
         ints_store_32_bytes(blocks[b].values, rounded);
     }
 }

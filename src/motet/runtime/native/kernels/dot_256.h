@@ -6,6 +6,11 @@ INLINE ints sums4_end(ints s, int32_t offset) {
     return s;
 }
 
+/* Two registers of weights of at most 63. */
+INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
+    return DOT_BYTES(DOT_BYTES(s, w0, x0), w1, x1);
+}
+
 typedef bytes weights8;
 INLINE weights8 weights8_load(const uint8_t *p) { return bytes_load(p); }
 INLINE ints sums8_start(int32_t offset) {

@@ -1,47 +1,47 @@
-/* Between the blocks of GGUF's Q4_0 and Q8_0 and the tiles of products.h; nothing is rounded. */
+/* Between the blocks of GGUF and the tiles of products.h; nothing is rounded. */
+#include "k_quants.h"
 #include "level.h"
 
 #include <string.h>
 
 enum { HALF_BYTES = 2, WORD_BYTES = 4 }; /* a scale; what one row has in one vector of a tile */
 
-static int64_t block_bytes(int kind) { return kind == MOTET_WEIGHTS_Q4 ? 18 : 34; }
-
-static int64_t tile_bytes(int kind) {
-    return kind == MOTET_WEIGHTS_Q4 ? MOTET_TILE4_BYTES : MOTET_TILE8_BYTES;
-}
-
-/* Flips the sign bit of four 8-bit weights: value and value plus 128. */
+/* Four 8-bit weights: value and value plus 128 differ in the highest bit. */
 static void move_word(int kind, const uint8_t *from, uint8_t *to) {
     uint32_t word;
     memcpy(&word, from, sizeof word);
-    if (kind == MOTET_WEIGHTS_Q8) word ^= 0x80808080u;
+    if (kind == MOTET_Q8_0) word ^= 0x80808080u;
     memcpy(to, &word, sizeof word);
+}
+
+/* One row's 32 values of Q4_0 or Q8_0. */
+static void move_block(int kind, uint8_t *block, uint8_t *tile, int lane, int to_tiles) {
+    const int words = kind == MOTET_Q4_0 ? 4 : 8;
+    uint8_t *scale = tile + lane * HALF_BYTES;
+    memcpy(to_tiles ? scale : block, to_tiles ? block : scale, HALF_BYTES);
+    for (int i = 0; i < words; i++) {
+        uint8_t *word = block + HALF_BYTES + i * WORD_BYTES;
+        uint8_t *place = tile + MOTET_SCALES_BYTES + (i * MOTET_TILE_ROWS + lane) * WORD_BYTES;
+        move_word(kind, to_tiles ? word : place, to_tiles ? place : word);
+    }
 }
 
 static void move(int kind, uint8_t *blocks, uint8_t *tiles, int64_t first, int64_t last,
                  int64_t depth, int to_tiles) {
-    const int64_t n = depth / MOTET_BLOCK_VALUES, block = block_bytes(kind), tile = tile_bytes(kind);
-    const int64_t words = (block - HALF_BYTES) / WORD_BYTES;
+    const int simple = kind == MOTET_Q4_0 || kind == MOTET_Q8_0;
+    const int64_t n = depth / (simple ? MOTET_BLOCK_VALUES : MOTET_K_VALUES);
+    const int64_t tile = motet_tile_bytes(kind) / (simple ? 8 : 1), block = tile / MOTET_TILE_ROWS;
     for (int64_t row = first; row < last; row++)
         for (int64_t b = 0; b < n; b++) {
             uint8_t *in_blocks = blocks + (row * n + b) * block;
             uint8_t *in_tiles = tiles + (row / MOTET_TILE_ROWS * n + b) * tile;
-            const int64_t lane = row % MOTET_TILE_ROWS;
-            uint8_t *scale = in_tiles + lane * HALF_BYTES;
-            if (to_tiles)
-                memcpy(scale, in_blocks, HALF_BYTES);
+            const int lane = (int)(row % MOTET_TILE_ROWS);
+            if (simple)
+                move_block(kind, in_blocks, in_tiles, lane, to_tiles);
+            else if (to_tiles)
+                motet_k_to_tile(kind, in_blocks, in_tiles, lane);
             else
-                memcpy(in_blocks, scale, HALF_BYTES);
-            for (int64_t i = 0; i < words; i++) {
-                uint8_t *word = in_blocks + HALF_BYTES + i * WORD_BYTES;
-                uint8_t *place = in_tiles + MOTET_SCALES_BYTES +
-                                 (i * MOTET_TILE_ROWS + lane) * WORD_BYTES;
-                if (to_tiles)
-                    move_word(kind, word, place);
-                else
-                    move_word(kind, place, word);
-            }
+                motet_k_from_tile(kind, in_tiles, in_blocks, lane);
         }
 }
 

@@ -34,6 +34,13 @@ INLINE floats floats_fma(floats x, floats y, floats z) { return _mm256_fmadd_ps(
 INLINE ints ints_round(floats x) { return _mm256_cvtps_epi32(x); }
 INLINE ints ints_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE ints ints_add(ints x, ints y) { return _mm256_add_epi32(x, y); }
+INLINE ints ints_and(ints x, int32_t mask) { return _mm256_and_si256(x, _mm256_set1_epi32(mask)); }
+INLINE ints ints_times_16(ints x) { return _mm256_slli_epi32(x, 4); }
+INLINE ints ints_over_4(ints x) { return _mm256_srli_epi32(x, 2); }
+INLINE ints ints_over_16(ints x) { return _mm256_srli_epi32(x, 4); }
+INLINE ints ints_from_uint8(const uint8_t *p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+}
 INLINE ints ints_max(ints x, ints y) { return _mm256_max_epi32(x, y); }
 INLINE ints ints_all(int32_t x) { return _mm256_set1_epi32(x); }
 INLINE int32_t ints_largest(ints x) {
@@ -64,6 +71,14 @@ INLINE bytes bytes_low(bytes x) { return _mm256_and_si256(x, _mm256_set1_epi8(15
 INLINE bytes bytes_high(bytes x) {
     return _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi8(15));
 }
+INLINE bytes bytes_and(bytes x, uint8_t mask) {
+    return _mm256_and_si256(x, _mm256_set1_epi8((char)mask));
+}
+INLINE bytes bytes_or(bytes x, bytes y) { return _mm256_or_si256(x, y); }
+/* By 16 bits: what a neighbour leaves in the highest bits is masked by who asks. */
+INLINE bytes bytes_right_1(bytes x) { return _mm256_srli_epi16(x, 1); }
+INLINE bytes bytes_right_2(bytes x) { return _mm256_srli_epi16(x, 2); }
+INLINE bytes bytes_left_4(bytes x) { return _mm256_slli_epi16(x, 4); }
 INLINE quad quad_load(const int8_t *p) { return _mm256_set1_epi32(*(const int32_t *)(const void *)p); }
 
 INLINE void prefetch(const uint8_t *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }

@@ -35,6 +35,13 @@ INLINE floats floats_fma(floats x, floats y, floats z) { return _mm512_fmadd_ps(
 INLINE ints ints_round(floats x) { return _mm512_cvtps_epi32(x); }
 INLINE ints ints_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE ints ints_add(ints x, ints y) { return _mm512_add_epi32(x, y); }
+INLINE ints ints_and(ints x, int32_t mask) { return _mm512_and_si512(x, _mm512_set1_epi32(mask)); }
+INLINE ints ints_times_16(ints x) { return _mm512_slli_epi32(x, 4); }
+INLINE ints ints_over_4(ints x) { return _mm512_srli_epi32(x, 2); }
+INLINE ints ints_over_16(ints x) { return _mm512_srli_epi32(x, 4); }
+INLINE ints ints_from_uint8(const uint8_t *p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+}
 INLINE ints ints_max(ints x, ints y) { return _mm512_max_epi32(x, y); }
 INLINE ints ints_all(int32_t x) { return _mm512_set1_epi32(x); }
 INLINE int32_t ints_largest(ints x) { return _mm512_reduce_max_epi32(x); }
@@ -55,6 +62,14 @@ INLINE bytes bytes_low(bytes x) { return _mm512_and_si512(x, _mm512_set1_epi8(15
 INLINE bytes bytes_high(bytes x) {
     return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15));
 }
+INLINE bytes bytes_and(bytes x, uint8_t mask) {
+    return _mm512_and_si512(x, _mm512_set1_epi8((char)mask));
+}
+INLINE bytes bytes_or(bytes x, bytes y) { return _mm512_or_si512(x, y); }
+/* By 16 bits: what a neighbour leaves in the highest bits is masked by who asks. */
+INLINE bytes bytes_right_1(bytes x) { return _mm512_srli_epi16(x, 1); }
+INLINE bytes bytes_right_2(bytes x) { return _mm512_srli_epi16(x, 2); }
+INLINE bytes bytes_left_4(bytes x) { return _mm512_slli_epi16(x, 4); }
 INLINE quad quad_load(const int8_t *p) { return _mm512_set1_epi32(*(const int32_t *)(const void *)p); }
 
 /* Sums of products of weights and activations, one a lane. */
@@ -63,6 +78,11 @@ INLINE ints sums4_add(ints s, bytes w, quad x) { return _mm512_dpbusd_epi32(s, w
 INLINE ints sums4_end(ints s, int32_t offset) {
     (void)offset;
     return s;
+}
+
+/* Two registers of weights of at most 63. */
+INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
+    return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(s, w0, x0), w1, x1);
 }
 
 typedef bytes weights8;

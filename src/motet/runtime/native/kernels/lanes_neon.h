@@ -43,6 +43,16 @@ INLINE floats floats_fma(floats x, floats y, floats z) { return vfmaq_f32(z, x, 
 INLINE ints ints_round(floats x) { return vcvtnq_s32_f32(x); }
 INLINE ints ints_load(const void *p) { return vld1q_s32(p); }
 INLINE ints ints_add(ints x, ints y) { return vaddq_s32(x, y); }
+INLINE ints ints_and(ints x, int32_t mask) { return vandq_s32(x, vdupq_n_s32(mask)); }
+INLINE ints ints_times_16(ints x) { return vshlq_n_s32(x, 4); }
+INLINE ints ints_over_4(ints x) { return vshrq_n_s32(x, 2); }
+INLINE ints ints_over_16(ints x) { return vshrq_n_s32(x, 4); }
+INLINE ints ints_from_uint8(const uint8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    const uint16x8_t wide = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four)));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(wide)));
+}
 INLINE ints ints_max(ints x, ints y) { return vmaxq_s32(x, y); }
 INLINE ints ints_all(int32_t x) { return vdupq_n_s32(x); }
 INLINE int32_t ints_largest(ints x) { return vmaxvq_s32(x); }
@@ -61,6 +71,11 @@ INLINE void ints_store_32_bytes(int8_t *p, const ints *x) {
 INLINE bytes bytes_load(const uint8_t *p) { return vld1q_u8(p); }
 INLINE bytes bytes_low(bytes x) { return vandq_u8(x, vdupq_n_u8(15)); }
 INLINE bytes bytes_high(bytes x) { return vshrq_n_u8(x, 4); }
+INLINE bytes bytes_and(bytes x, uint8_t mask) { return vandq_u8(x, vdupq_n_u8(mask)); }
+INLINE bytes bytes_or(bytes x, bytes y) { return vorrq_u8(x, y); }
+INLINE bytes bytes_right_1(bytes x) { return vshrq_n_u8(x, 1); }
+INLINE bytes bytes_right_2(bytes x) { return vshrq_n_u8(x, 2); }
+INLINE bytes bytes_left_4(bytes x) { return vshlq_n_u8(x, 4); }
 INLINE quad quad_load(const int8_t *p) {
     int32_t four;
     memcpy(&four, p, sizeof four);
@@ -74,6 +89,11 @@ INLINE ints sums4_add(ints s, bytes w, quad x) {
 INLINE ints sums4_end(ints s, int32_t offset) {
     (void)offset;
     return s;
+}
+
+/* Two registers of weights of at most 63. */
+INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
+    return sums4_add(sums4_add(s, w0, x0), w1, x1);
 }
 
 typedef int8x16_t weights8;

@@ -99,6 +99,27 @@ INLINE ints ints_add(ints x, ints y) {
     EACH x.lane[i] += y.lane[i];
     return x;
 }
+INLINE ints ints_and(ints x, int32_t mask) {
+    EACH x.lane[i] &= mask;
+    return x;
+}
+INLINE ints ints_times_16(ints x) {
+    EACH x.lane[i] *= 16;
+    return x;
+}
+INLINE ints ints_over_4(ints x) {
+    EACH x.lane[i] /= 4;
+    return x;
+}
+INLINE ints ints_over_16(ints x) {
+    EACH x.lane[i] /= 16;
+    return x;
+}
+INLINE ints ints_from_uint8(const uint8_t *p) {
+    ints result;
+    EACH result.lane[i] = p[i];
+    return result;
+}
 INLINE ints ints_max(ints x, ints y) {
     EACH x.lane[i] = x.lane[i] > y.lane[i] ? x.lane[i] : y.lane[i];
     return x;
@@ -142,14 +163,18 @@ INLINE bytes bytes_load(const uint8_t *p) {
     memcpy(&result, p, sizeof result);
     return result;
 }
-INLINE bytes bytes_low(bytes x) {
-    EACH for (int j = 0; j < 4; j++) x.lane[i][j] &= 15;
-    return x;
-}
-INLINE bytes bytes_high(bytes x) {
-    EACH for (int j = 0; j < 4; j++) x.lane[i][j] >>= 4;
-    return x;
-}
+#define BYTES(name, arguments, expression)                                                         \
+    INLINE bytes name arguments {                                                                  \
+        EACH for (int j = 0; j < 4; j++) x.lane[i][j] = (uint8_t)(expression);                     \
+        return x;                                                                                  \
+    }
+BYTES(bytes_and, (bytes x, uint8_t mask), x.lane[i][j] & mask)
+BYTES(bytes_or, (bytes x, bytes y), x.lane[i][j] | y.lane[i][j])
+BYTES(bytes_right_1, (bytes x), x.lane[i][j] >> 1)
+BYTES(bytes_right_2, (bytes x), x.lane[i][j] >> 2)
+BYTES(bytes_left_4, (bytes x), x.lane[i][j] << 4)
+BYTES(bytes_low, (bytes x), x.lane[i][j] & 15)
+BYTES(bytes_high, (bytes x), x.lane[i][j] >> 4)
 INLINE quad quad_load(const int8_t *p) {
     quad result;
     memcpy(&result, p, sizeof result);
@@ -164,6 +189,11 @@ INLINE ints sums4_add(ints s, bytes w, quad x) {
 INLINE ints sums4_end(ints s, int32_t offset) {
     (void)offset;
     return s;
+}
+
+/* Two registers of weights of at most 63. */
+INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
+    return sums4_add(sums4_add(s, w0, x0), w1, x1);
 }
 
 typedef bytes weights8;

@@ -11,9 +11,8 @@
 #include "rows.h"
 
 enum {
-    MOTET_SCALES_BYTES = 32, /* 16 half-precision scales begin each tile */
-    MOTET_TILE4_BYTES = 288,
-    MOTET_TILE8_BYTES = 544,
+    MOTET_SCALES_BYTES = 32,   /* of 16 rows in half precision */
+    MOTET_NIBBLES_BYTES = 256, /* of 16 rows times 32 values */
     MOTET_PARTS = 16,          /* partial sums of a long sum, whatever the width of a register */
     MOTET_ATTEND_CELLS = 32,   /* cached cells at a time */
     MOTET_ATTEND_QUERIES = 16, /* queries at a time */
@@ -36,12 +35,11 @@ struct motet_level {
     /* x [32 n] to n blocks. */
     void (*quantise)(const float *x, struct motet_block *blocks, int64_t n);
 
-    /* out [cell][16] for 16 rows of weights of K = 32 n and any number of cells, each given by its
-     * n blocks; `stride` is in floats. */
-    void (*product4)(const uint8_t *tiles, int64_t n, const struct motet_block *const *cells,
-                     int64_t num_cells, float *out, int64_t stride);
-    void (*product8)(const uint8_t *tiles, int64_t n, const struct motet_block *const *cells,
-                     int64_t num_cells, float *out, int64_t stride);
+    /* By kind: out [cell][16] for 16 rows of weights of K = 32 n and any number of cells, each
+     * given by its n blocks; `stride` is in floats. */
+    void (*product[MOTET_KINDS])(const uint8_t *tiles, int64_t n,
+                                 const struct motet_block *const *cells, int64_t num_cells,
+                                 float *out, int64_t stride);
 
     /* gate [n] becomes silu(gate) * up; n a multiple of 16. */
     void (*swiglu)(float *gate, const float *up, int64_t n);
@@ -69,7 +67,13 @@ extern const struct motet_level motet_level_neon;
 /* The level to run when none is named. */
 const struct motet_level *motet_best_level(void);
 
-enum { MOTET_CELLS_AT_ONCE = 64 }; /* the most that a kernel hands to `product4` */
+enum { MOTET_CELLS_AT_ONCE = 64 }; /* the most that a kernel hands to `product` */
+
+/* Bytes of 16 rows times 256 values. */
+static inline int64_t motet_tile_bytes(int kind) {
+    static const int16_t bytes[MOTET_KINDS] = {8 * 288, 8 * 544, 2304, 2816, 3360};
+    return bytes[kind];
+}
 
 /* out [cell][16] for group `group` of 16 rows of one expert's weights. */
 static inline void motet_multiply(const struct motet_level *level, const struct motet_weights *w,
@@ -78,10 +82,8 @@ static inline void motet_multiply(const struct motet_level *level, const struct 
                                   int64_t stride) {
     const int64_t n = w->depth / MOTET_BLOCK_VALUES;
     const uint8_t *tiles = (const uint8_t *)w->tiles + expert * w->expert_bytes;
-    if (w->kind == MOTET_WEIGHTS_Q4)
-        level->product4(tiles + group * n * MOTET_TILE4_BYTES, n, cells, num, out, stride);
-    else
-        level->product8(tiles + group * n * MOTET_TILE8_BYTES, n, cells, num, out, stride);
+    level->product[w->kind](tiles + group * (n * motet_tile_bytes(w->kind) / 8), n, cells, num,
+                            out, stride);
 }
 
 #endif

@@ -24,6 +24,15 @@ INLINE ints sums4_end(ints s, int32_t offset) {
     return _mm256_add_epi32(_mm256_madd_epi16(s, _mm256_set1_epi16(1)), _mm256_set1_epi32(offset));
 }
 
+/* Two registers of weights of at most 63: four products are at most 4 * 63 * 127 = 32004. */
+INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
+    const __m256i fours =
+        _mm256_add_epi16(_mm256_maddubs_epi16(w0, x0), _mm256_maddubs_epi16(w1, x1));
+    s = _mm256_add_epi32(s, _mm256_madd_epi16(fours, _mm256_set1_epi16(1)));
+    KEEP_ORDER(s);
+    return s;
+}
+
 /* |w| times x with the sign of w: two products are at most 2 * 128 * 127, still below 32768. */
 typedef struct {
     __m256i value, magnitude;

@@ -1,19 +1,31 @@
-/* Products of few cells with interleaved 4-bit and 8-bit weights, and the feed-forward made of them.
+/* Products of few cells with interleaved quantised weights, and the feed-forward made of them.
  *
- * Weights [N][K] are kept in tiles of 16 rows times 32 values, tile after tile along K, then the next
- * 16 rows; N is a multiple of 16, K of 32. A tile holds 16 half-precision scales, one a row, and then
+ * Weights [N][K] are the numbers of GGUF's blocks in another order, and take as many bytes: tiles of
+ * 16 rows times 32 values (256 for K-quants), tile after tile along K, then the next 16 rows; N is
+ * a multiple of 16, K of 32 (256). The bytes of 32 values of 16 rows are
  *
- *   4 bits (from Q4_0), 288 bytes: byte [i][row][j], i and j < 4, has value 4i+j of the row in its
- *     low half and value 16+4i+j in its high half, both plus 8, as in the blocks of GGUF;
- *   8 bits (from Q8_0), 544 bytes: byte [i][row][j], i < 8 and j < 4, is value 4i+j plus 128.
+ *   nibbles, 256 bytes: byte [i][row][j], i and j < 4, has value 4i+j of the row in its low half
+ *     and value 16+4i+j in its high half, as they stand in the blocks of Q4_0;
+ *   8 bits (Q8_0), 512 bytes: byte [i][row][j], i < 8 and j < 4, is value 4i+j plus 128.
  *
  * So a vector register of any width takes four values of some rows, which is what the dot product
- * instructions of x86 and ARM want, and one file of tiles serves them all. Tiles need an alignment
- * of 2 bytes; 64 is best.
+ * instructions of x86 and ARM want, and one file of tiles serves them all. A tile is
  *
- * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`). Integer sums
- * are exact and float32 sums go along K with fused multiply-adds, so the results are the same bits
- * for every instruction set, number of threads and number of cells.
+ *   Q4_0 (288 bytes), Q8_0 (544): 16 half-precision scales; the values;
+ *   Q4_K (2304), Q5_K (2816): 16 scales d and 16 dmin, in half precision; for each 32 values b the
+ *     low 4 bits of 16 scales (low half of a byte) and minima (high half); for each two b the upper
+ *     2 bits of scale and minimum of the first, and of the second, 16 bytes; for each b nibbles,
+ *     and for Q5_K 64 bytes [row][j] whose bits 4 to 7 are the highest bits of values 4i+j, and
+ *     bits 0 to 3 those of values 16+4i+j, i = 0 to 3;
+ *   Q6_K (3360): 16 half-precision d; for each b 16 8-bit scales of values 0 to 15, and 16 of the
+ *     others; for each b nibbles, and for each half of the values 64 bytes [row][j] with the upper
+ *     two bits of values 4i+j: i = 0 in bits 4 and 5, 1 in 6 and 7, 2 in 0 and 1, 3 in 2 and 3.
+ *
+ * Tiles need an alignment of 2 bytes; 64 is best.
+ *
+ * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`). Sums of
+ * integers are exact and float32 sums go along K with fused multiply-adds, so the results are the
+ * same bits for every instruction set, number of threads and number of cells.
  */
 #ifndef MOTET_PRODUCTS_H
 #define MOTET_PRODUCTS_H
@@ -22,12 +34,13 @@
 
 enum { MOTET_TILE_ROWS = 16, MOTET_BLOCK_VALUES = 32, MOTET_MAX_ACTIVE = 16, MOTET_MAX_EXPERTS = 256 };
 
-enum motet_weight_kind { MOTET_WEIGHTS_Q4 = 4, MOTET_WEIGHTS_Q8 = 8 };
+enum motet_weight_kind { MOTET_Q4_0, MOTET_Q8_0, MOTET_Q4_K, MOTET_Q5_K, MOTET_Q6_K, MOTET_KINDS };
 
-/* 32 activations: value i is scale * values[i]. */
+/* 32 activations: value i is scale * values[i]. The sums take back what was added to weights. */
 struct motet_block {
     float scale;
-    int32_t offset; /* -8 times the sum of the values: takes back the 8 that was added to weights */
+    int32_t offset;     /* -8 times the sum of the values */
+    int32_t offsets[2]; /* -32 times the sum of the first 16, and of the others */
     int8_t values[MOTET_BLOCK_VALUES];
 };
 
@@ -109,7 +122,7 @@ MOTET_EXPORT void motet_experts_down(struct ggml_tensor *dst, int ith, int nth, 
 MOTET_EXPORT const char *motet_level_name(int index);
 MOTET_EXPORT const struct motet_level *motet_level(int index);
 
-/* Between GGUF blocks [N][K/32] of Q4_0 or Q8_0 and tiles, for the rows [first, last), both
+/* Between GGUF blocks of a kind, [N][K/32] or [N][K/256], and tiles, for the rows [first, last), both
  * multiples of 16 or `last` = N; pointers are to row 0. */
 MOTET_EXPORT void motet_interleave(int kind, const void *blocks, void *tiles, int64_t first,
                                    int64_t last, int64_t depth);

@@ -1,7 +1,7 @@
 """Weights in the order that the products read them: tiles of 16 rows times 32 values.
 
-The tiles hold the same numbers as GGUF's Q4_0 and Q8_0 blocks, and as many bytes; only the order
-differs (see kernels/products.h). One order serves all instruction sets.
+The tiles hold the same numbers as GGUF's blocks, in as many bytes; only the order differs (see
+kernels/products.h). One order serves all instruction sets.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from motet.errors import CheckpointError
 from motet.formats.ggml_types import GGMLType
 from motet.runtime.native.kernels.declared import library
 from motet.runtime.native.kernels.structures import (
-    BLOCK_VALUES,
     MAX_EXPERTS,
     TILE_ROWS,
     Weights,
 )
 
 Bytes = NDArray[np.uint8]
-_KINDS = {GGMLType.Q4_0: 4, GGMLType.Q8_0: 8}
+_KINDS = {  # as the kernels number them
+    GGMLType.Q4_0: 0, GGMLType.Q8_0: 1, GGMLType.Q4_K: 2, GGMLType.Q5_K: 3, GGMLType.Q6_K: 4,
+}  # fmt: skip
 
 
 def misfit(kind: GGMLType, shape: tuple[int, ...]) -> str | None:
     """Why the kernels cannot take a matrix [N, K] or experts [E, N, K]; None if they can."""
     if kind not in _KINDS:
-        return f"{kind.name} weights (Q4_0 and Q8_0 fit)"
+        return f"{kind.name} weights ({', '.join(fitting.name for fitting in _KINDS)} fit)"
     if len(shape) not in (2, 3):
         return f"{len(shape)} dimensions"
-    if shape[-1] % BLOCK_VALUES or shape[-1] == 0:
-        return f"depth {shape[-1]} is not a multiple of {BLOCK_VALUES}"
+    if shape[-1] % kind.block_size or shape[-1] == 0:
+        return f"depth {shape[-1]} is not a multiple of {kind.block_size}"
     if shape[-2] % TILE_ROWS or shape[-2] == 0:
         return f"{shape[-2]} rows are not a multiple of {TILE_ROWS}"
     if len(shape) == 3 and not 0 < shape[0] <= MAX_EXPERTS:
