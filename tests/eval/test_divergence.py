@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from motet.errors import CheckpointError
-from motet.eval.divergence import BLOCK_ROWS, Cells, Divergence, compare, kl_divergence
+from motet.eval.divergence import BLOCK_ROWS, Cells, Divergence, Reference, compare, kl_divergence
 from motet.eval.passages import Passage
 from motet.runtime.protocol import Wanted
 from motet.streams.grid import Tokens
@@ -63,8 +63,12 @@ def passage(num_rows: int, first_row: int = 0, seed: int = 0) -> Passage:
     return Passage(tokens, first_row)
 
 
+def reference(num_tokens: int = V, max_bytes: int = 1 << 20) -> Reference:
+    return Reference(Table(1), num_tokens, max_bytes)  # type: ignore[arg-type]
+
+
 def found(passages: list[Passage], num_tokens: int = V) -> Cells:
-    return compare(Table(1), Table(2), passages, num_tokens, lambda: None)  # type: ignore[arg-type]
+    return compare(reference(num_tokens), Table(2), passages, lambda: None)  # type: ignore[arg-type]
 
 
 def test_by_hand() -> None:
@@ -117,7 +121,7 @@ def test_every_cell_counts_once_in_order(num_rows: int) -> None:
 
 def test_passages_stay_apart_and_each_is_reported() -> None:
     passages, advanced = [passage(9), passage(4, seed=1), passage(6, first_row=1, seed=2)], []
-    both = compare(Table(1), Table(2), passages, V, lambda: advanced.append(1))  # type: ignore[arg-type]
+    both = compare(reference(), Table(2), passages, lambda: advanced.append(1))  # type: ignore[arg-type]
     assert len(advanced) == 3
     np.testing.assert_array_equal(np.bincount(both.passage_N), [16, 6, 8])
     alone = np.concatenate([found([one]).divergence_N for one in passages])
@@ -127,6 +131,17 @@ def test_passages_stay_apart_and_each_is_reported() -> None:
 def test_tokens_that_no_tokenizer_knows_do_not_count() -> None:
     padded = found([passage(9)], num_tokens=V - 2)
     assert not np.allclose(padded.divergence_N, found([passage(9)]).divergence_N)
+
+
+@pytest.mark.parametrize(("max_bytes", "num_read"), [(1 << 20, 2), (9 * 2 * V * 4, 3), (0, 4)])
+def test_a_reference_is_read_once_as_far_as_it_fits(max_bytes: int, num_read: int) -> None:
+    passages, expected = [passage(9), passage(9, seed=1)], reference(max_bytes=max_bytes)
+    opened: list[int] = []
+    expected.runtime.open = lambda n: opened.append(n) or State()  # type: ignore[method-assign]
+    twice = [compare(expected, Table(2), passages, lambda: None) for _ in range(2)]  # type: ignore[arg-type]
+    assert len(opened) == num_read
+    for cells in twice:
+        np.testing.assert_array_equal(cells.divergence_N, found(passages).divergence_N)
 
 
 def test_a_summary() -> None:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from motet.eval.divergence import Cells, compare
+from motet.eval.divergence import Cells, Reference, compare
 from motet.eval.passages import Passage
 from motet.formats.ggml_types import GGMLType
 from motet.formats.hyperparameters import Architecture
@@ -66,7 +66,7 @@ def divergence(reference: NativeRuntime, runtime: NativeRuntime) -> Cells:
     shape = (2, num_rows, layout.num_channels)
     grids = np.random.default_rng(1).integers(0, VOCAB_SIZE, shape, np.int32)
     passages = [Passage(grid_RC, 0) for grid_RC in grids]
-    cells = compare(reference, runtime, passages, VOCAB_SIZE, lambda: None)
+    cells = compare(Reference(reference, VOCAB_SIZE), runtime, passages, lambda: None)
     assert len(cells.divergence_N) == NUM_CELLS
     return cells
 

@@ -8,7 +8,7 @@ same tokens, so nothing that one of them says leads them apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from motet.runtime.protocol import Runtime, Wanted
 
 BLOCK_ROWS = 64
 BLOCK_LOGITS = 1 << 22  # of more at once the sums take too much memory
+MOST_KEPT_BYTES = 1 << 30
 
 Logits = NDArray[np.float32]
 
@@ -79,55 +80,76 @@ class Divergence:
         )
 
 
+class Reference:
+    """What a runtime predicts for passages; kept, so that it is computed once, as far as it fits.
+
+    num_tokens: of the vocabulary, those that the tokenizer knows; others can't be said.
+    """
+
+    def __init__(
+        self, runtime: Runtime[Any], num_tokens: int, max_bytes: int = MOST_KEPT_BYTES
+    ) -> None:
+        self.runtime = runtime
+        self.num_tokens = num_tokens
+        self._room_bytes = max_bytes
+        self._kept: dict[int, tuple[Passage, list[Logits]]] = {}
+
+    def logits(self, passage: Passage) -> Iterable[Logits]:
+        """As `read` gives them."""
+        if id(passage) in self._kept:
+            return self._kept[id(passage)][1]
+        blocks = read(self.runtime, passage, self.num_tokens)
+        num_cells = len(passage.tokens_RC) * len(self.runtime.layout.sampled_indices)
+        num_bytes = num_cells * self.runtime.vocab_size * np.dtype(np.float32).itemsize
+        if num_bytes > self._room_bytes:
+            return blocks
+        self._room_bytes -= num_bytes
+        self._kept[id(passage)] = passage, list(blocks)
+        return self._kept[id(passage)][1]
+
+
+def read(runtime: Runtime[Any], passage: Passage, num_tokens: int) -> Iterator[Logits]:
+    """Logits [n, sampled channels, num_tokens] of all rows but the last, in blocks of rows."""
+    sampled = runtime.layout.sampled_indices
+    rows_RC = passage.tokens_RC[:-1]
+    num_rows = max(1, min(BLOCK_ROWS, BLOCK_LOGITS // (runtime.vocab_size * len(sampled))))
+    state = runtime.open(len(rows_RC))
+    for start in range(0, len(rows_RC), num_rows):
+        block_RC = rows_RC[start : start + num_rows]
+        (logits,) = runtime.forward([state], [block_RC], wanted=Wanted.ALL, channels=sampled)
+        yield logits[..., :num_tokens]
+
+
 def compare(
-    reference: Runtime[Any],
+    reference: Reference,
     model: Runtime[Any],
     passages: Sequence[Passage],
-    num_tokens: int,
     advance: Callable[[], None],
 ) -> Cells:
-    """Read all passages with both runtimes; `advance` is called after each.
+    """Hold the predictions of `model` against the reference's; `advance` is called per passage.
 
-    num_tokens: of the vocabulary, those that the tokenizer knows; others can't be said. Raises
-    CheckpointError if a prediction is not finite.
+    Raises CheckpointError if a prediction is not finite.
     """
-    found = []
-    for passage in passages:
-        found.append(_compare(reference, model, passage, num_tokens))
-        advance()
-    passage_N = np.repeat(np.arange(len(found)), [len(kl_N) for kl_N, _, _ in found])
-    kl_N, agrees_N, speaks_N = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Cells(kl_N, agrees_N, speaks_N, passage_N)
-
-
-Found = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]
-
-
-def _compare(
-    reference: Runtime[Any], model: Runtime[Any], passage: Passage, num_tokens: int
-) -> Found:
-    layout = reference.layout
-    sampled = layout.sampled_indices
-    read_RC, said_RC = passage.tokens_RC[:-1], passage.tokens_RC[1:, sampled]
+    layout = model.layout
     silence_id = None if layout.silence is None else layout.silence.id
-    num_rows = max(1, min(BLOCK_ROWS, BLOCK_LOGITS // (reference.vocab_size * len(sampled))))
-    states = [(runtime, runtime.open(len(read_RC))) for runtime in (reference, model)]
-    kl, agrees = [], []
-    for start in range(0, len(read_RC), num_rows):
-        block_RC = read_RC[start : start + num_rows]
-        expected, got = (
-            runtime.forward([state], [block_RC], wanted=Wanted.ALL, channels=sampled)[0][
-                ..., :num_tokens
-            ]
-            for runtime, state in states
+    divergence, agrees, speaks, lengths = [], [], [], []
+    for passage in passages:
+        pairs = zip(
+            reference.logits(passage), read(model, passage, reference.num_tokens), strict=True
         )
-        kl.append(kl_divergence(expected, got))
-        agrees.append(expected.argmax(axis=-1) == got.argmax(axis=-1))
-    counted = slice(passage.first_row, None)
-    return (
-        np.concatenate(kl)[counted].ravel(),
-        np.concatenate(agrees)[counted].ravel(),
-        (said_RC[counted] != silence_id).ravel(),
+        found = [(kl_divergence(p, q), p.argmax(-1) == q.argmax(-1)) for p, q in pairs]
+        counted = slice(passage.first_row, None)
+        divergence.append(np.concatenate([kl for kl, _ in found])[counted].ravel())
+        agrees.append(np.concatenate([same for _, same in found])[counted].ravel())
+        said_RC = passage.tokens_RC[1:, layout.sampled_indices]
+        speaks.append((said_RC[counted] != silence_id).ravel())
+        lengths.append(len(divergence[-1]))
+        advance()
+    return Cells(
+        divergence_N=np.concatenate(divergence),
+        agrees_N=np.concatenate(agrees),
+        speaks_N=np.concatenate(speaks),
+        passage_N=np.repeat(np.arange(len(passages)), lengths),
     )
 
 

@@ -17,7 +17,7 @@ from motet.data.tiny.lines import Task
 from motet.engine import Engine, load
 from motet.errors import SettingError
 from motet.eval.answers import Answers, Attempt, ask
-from motet.eval.divergence import Cells, Divergence, compare
+from motet.eval.divergence import Cells, Divergence, Reference, compare
 from motet.eval.intervals import Interval, bootstrap_mean
 from motet.eval.passages import Passage
 from motet.formats.convert import convert, plan
@@ -86,6 +86,7 @@ class Study:
             raise
         runtime = self._opened(file, Kernels.STOCK, KVType.F32)
         self.reference = Engine(self.directory.name, runtime, base.codec, base.sampling)
+        self._expected = Reference(runtime, base.codec.vocab_size)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,12 +104,11 @@ class Study:
 
         answered: what the reference made of `tasks`.
         """
-        codec, stock = self.reference.codec, None
+        stock = None
         num_bytes = plan(self.directory, quant).num_bytes
         for kernels, engine in self.variants(quant):
             advance = begin(f"{quant}, {kernels} kernels", len(passages) + len(tasks))
-            runtimes = self.reference.runtime, engine.runtime
-            cells = compare(*runtimes, passages, codec.vocab_size, advance)
+            cells = compare(self._expected, engine.runtime, passages, advance)
             attempts = ask(engine, tasks, advance)
             yield Measured(
                 quant=quant,
