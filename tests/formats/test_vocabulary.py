@@ -158,7 +158,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, Any]] = {
     "no merges": (BPE, "merges", None),
     "merges that are numbers": (BPE, "merges", np.arange(5)),
     "merges of tokens that are none": (BPE, "merges", ["zz zz"]),
-    "merges without a space": (BPE, "merges", ["ab"]),
+    "merges without a space": (BPE, "merges", ["aa"]),
     "no scores": (PIECES, "scores", None),
     "scores for other tokens": (PIECES, "scores", np.zeros(3, np.float32)),
     "scores in words": (PIECES, "scores", ["0"] * 309),

@@ -60,16 +60,19 @@ class GGUFModel:
     @cached_property
     def layout(self) -> Layout:
         """The layout of the file, or that of a one-channel model if it has none."""
-        if LAYOUT_KEY not in self.metadata:
-            return single_channel(end_token(self.metadata), opening_tokens(self.metadata))
-        where = f"{self.path}: {LAYOUT_KEY}"
-        layout = Layout.from_json(_json(self.metadata[LAYOUT_KEY], where), where=where)
+        layout = self._stated_layout()
         if layout.channel_embedding != (CHANNEL_EMBEDDING in self.tensors):
             raise CheckpointError(
-                f"{self.path}: {CHANNEL_EMBEDDING}", expected="to be there as the layout says",
+                f"{self.path}: {CHANNEL_EMBEDDING}", expected="to be there if the layout says so",
                 got="layout and tensors that differ",
             )  # fmt: skip
         return layout
+
+    def _stated_layout(self) -> Layout:
+        if LAYOUT_KEY not in self.metadata:
+            return single_channel(end_token(self.metadata), opening_tokens(self.metadata))
+        where = f"{self.path}: {LAYOUT_KEY}"
+        return Layout.from_json(_json(self.metadata[LAYOUT_KEY], where), where=where)
 
     @cached_property
     def sampling(self) -> dict[str, float]:

@@ -60,12 +60,16 @@ def end_token(metadata: Mapping[str, Value]) -> SpecialToken | None:
 
 def opening_tokens(metadata: Mapping[str, Value]) -> tuple[int, ...]:
     """Tokens that open every text: the beginning-of-text token or nothing."""
-    model, pre = metadata.get(PREFIX + "model"), metadata.get(PREFIX + "pre")
-    rule = PRE_TOKENIZERS.get(pre) if isinstance(pre, str) else None
+    model, rule = _text(metadata, "model"), PRE_TOKENIZERS.get(_text(metadata, "pre") or "")
     default = model == "llama" or (model == "gpt2" and rule is not None and rule.adds_begin)
     begin = _special(metadata, "bos_token_id")
     adds_begin = metadata.get(PREFIX + "add_bos_token", default)
     return (begin,) if adds_begin is True and begin is not None else ()
+
+
+def _text(metadata: Mapping[str, Value], key: str) -> str | None:
+    text = metadata.get(PREFIX + key)
+    return text if isinstance(text, str) else None
 
 
 def _special(metadata: Mapping[str, Value], key: str) -> int | None:
@@ -78,7 +82,7 @@ def _special(metadata: Mapping[str, Value], key: str) -> int | None:
 def _settings(metadata: Mapping[str, Value], where: str) -> dict[str, Any]:
     """A tokenizer.json that does what llama.cpp does with these metadata."""
     tokens, types = _tokens(metadata, where)
-    model = metadata.get(PREFIX + "model")
+    model = _text(metadata, "model")
     if model == "gpt2":
         parts = _byte_level(metadata, tokens, where)
     elif model == "llama":
@@ -133,13 +137,17 @@ def _byte_level(metadata: Mapping[str, Value], tokens: list[str], where: str) ->
     vocab = {token: i for i, token in enumerate(tokens)}
     return {
         "normalizer": None, "pre_tokenizer": rule.to_json(), "decoder": _BYTE_LEVEL,
-        "model": _bpe(vocab, [_pair(m) for m in merges], ignore_merges=rule.whole_words),
+        "model": _bpe(vocab, [_pair(m, where) for m in merges], ignore_merges=rule.whole_words),
     }  # fmt: skip
 
 
-def _pair(merge: str) -> list[str]:
+def _pair(merge: str, where: str) -> list[str]:
     """`Ġ t` -> [`Ġ`, `t`]; a token may begin with the space that separates them."""
     cut = merge.find(" ", 1)
+    if cut < 0:
+        raise TokenizerError(
+            f"{where}: {PREFIX}merges", expected="two tokens with a space between", got=repr(merge)
+        )
     return [merge[:cut], merge[cut + 1 :]]
 
 
