@@ -103,7 +103,9 @@ def test_an_interrupted_write_leaves_nothing(
     assert list(other.iterdir()) == []
 
 
-def test_no_room_means_memory(model: Model, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_means_memory(
+    model: Model, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own, other = names(model), tmp_path / "other"
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
