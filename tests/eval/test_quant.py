@@ -62,8 +62,10 @@ def test_the_embedded_model(capsys: pytest.CaptureFixture[str], prompts: Path) -
     assert {"command", "date", "motet", "hardware"} <= found.keys()
     assert found["hardware"]["cpu"]
     kinds = [(result["weights"], result["kernels"]) for result in found["results"]]
-    assert kinds == [("f16", "stock"), ("q4_0", "stock"), ("q4_0", "own")][: 2 + HAS_OWN]
-    half, quarter = found["results"][:2]
+    assert len(kinds) == len(set(kinds))
+    assert {("f16", "stock"), ("q4_0", "stock")} <= set(kinds)
+    assert (("q4_0", "own") in kinds) == HAS_OWN
+    half, quarter = (found["results"][kinds.index((name, "stock"))] for name in ("f16", "q4_0"))
     assert half["num_bytes"] > 2 * quarter["num_bytes"]
     assert half["kl"]["mean"] < 1e-2 * quarter["kl"]["mean"]
     for result in found["results"]:
@@ -155,7 +157,7 @@ def test_the_embedded_model_stays_within_its_stated_divergence() -> None:
                 measured.kernels: measured
                 for measured in study.measure(Quant(name), passages, [], [], lambda *_: _nothing)
             }
-            assert (Kernels.OWN in found) == (HAS_OWN and name != "f16")
+            assert Kernels.OWN in found or name == "f16" or not HAS_OWN
             for measured in found.values():
                 assert measured.divergence.mean <= most, f"law 16: {name}"
             if Kernels.OWN in found:

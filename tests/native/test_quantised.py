@@ -94,8 +94,8 @@ def check_rounded(same: NativeRuntime, runtime: NativeRuntime, quant: Quant) -> 
 def test_16_quantised(architecture: Architecture, num_channels: int, quant: Quant) -> None:
     blocks = model(architecture, num_channels, quant)
     runtime = opened(blocks, Kernels.OWN)
-    has_own = quant in OWN and best_level().is_fast
-    assert any(path.is_own for path in runtime.paths.values()) == has_own
+    takes_own = any(path.is_own for path in runtime.paths.values())
+    assert takes_own or quant not in OWN or not best_level().is_fast
     check_total(reference(architecture, num_channels), runtime, quant)
     check_rounded(opened(in_float32(blocks)), runtime, quant)
 

@@ -94,13 +94,14 @@ def quant(
     tasks = held_out_problems(num_problems, seed)
     with _progress() as begin, Study(directory, threads) as study:
         engine = study.reference
+        advance = begin("float32", len(tasks))
         if content is None or text is None:
             passages = conversations_of(engine, development_prompts(seed), seed)
         elif has_channels:
             passages = conversations_of(engine, prompts_of(content, str(text)), seed)
         else:
             passages = pieces_of(content, engine.codec, engine.runtime.context_rows)
-        answered = ask(engine, tasks, begin("float32", len(tasks)))
+        answered = ask(engine, tasks, advance)
         results = [
             measured
             for kind in kinds
