@@ -7,9 +7,10 @@ from collections import Counter
 from random import Random
 
 from motet.data.tiny import plot
+from motet.data.tiny.clauses import read_clauses
 from motet.data.tiny.plot import draw_plot, num_steps
 from motet.data.tiny.problems import draw_problem
-from motet.data.tiny.story import compose_story, read_clauses
+from motet.data.tiny.story import compose_story
 
 
 def test_every_clause_file_line_has_a_kind_that_a_plot_knows() -> None:

@@ -18,51 +18,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from random import Random
 
+from motet.data.tiny.clauses import read_clauses
 from motet.data.tiny.plot import RELATIONS, REVERSED, STEPS, draw_plot
-from motet.data.tiny.templates import (
-    DEFINITION,
-    Template,
-    TemplateError,
-    TemplateStep,
-    insert_lists,
-)
+from motet.data.tiny.subject import OWNER, with_subject
+from motet.data.tiny.templates import Template, TemplateStep, insert_lists
 
-__all__ = ["compose_story", "read_clauses"]
+__all__ = ["compose_story"]
 
 _DOMAIN_SHARES = {
     "things": 0.45, "people": 0.16, "stuff": 0.06, "going": 0.05, "time": 0.04, "pages": 0.03,
     "money": 0.08, "cost": 0.08, "age": 0.05,
 }  # fmt: skip
 _SHARE_IN_WORDS, _SHARE_NEEDLESS, _SHARE_JOINED = 0.1, 0.12, 0.35
-_SHARE_NAMED, _SHARE_INSTITUTION, _SHARE_FIRST_PERSON = 0.7, 0.3, 0.2
 _SHARE_QUESTION_FIRST = 0.15
 _NEEDLESS_RANGE = (2, 28)
 _NEVER_JOINED = {"ask", "needless"}
 
-_ROLES = (
-    "baker", "farmer", "teacher", "florist", "tailor", "librarian", "collector", "gardener", "cook",
-    "carpenter", "shopkeeper", "painter", "ranger", "builder", "guard", "neighbor", "captain",
-    "potter", "student", "doctor", "friend", "chef", "clerk", "mayor", "driver", "cousin", "nurse",
-    "coach", "pupil", "merchant", "artist", "sailor", "plumber", "pilot", "roommate", "boss",
-    "hunter", "dentist", "singer", "janitor", "fisher", "tourist", "writer", "musician", "runner",
-)  # fmt: skip
-_ROLES_SHE = ("aunt", "grandmother", "mother", "sister", "girl", "queen", "daughter")
-_ROLES_HE = ("uncle", "grandfather", "father", "brother", "boy", "king", "son", "wizard")
-_INSTITUTIONS = (
-    "club", "school", "museum", "shop", "zoo", "team", "clinic", "company", "village", "hotel",
-    "factory", "library", "bakery", "farm", "store", "restaurant", "hospital", "theater", "market",
-)  # fmt: skip
-_OF_A_FAMILY = (*_ROLES_SHE[:4], "daughter", *_ROLES_HE[:4], "son", "cousin", "boss", "roommate")
-
-_OWNER = re.compile(r"\{(?:s|p|he|him|his)\}")
 _DRAWN_WITHOUT_REPETITION = ("spot", "day", "then")
-_VERB = re.compile(r"(\{(?:s|he)\} (?:also |now |still )?)([a-z]+s\b)")
-_VERBS = re.compile(r"(\{(?:s|he)\} (?:also |now |still )?)\[([a-z][^\]@]*)\]")
-_OTHER_VERBS = re.compile(r" (?:and|or|but|then|who|so) (?:now |still )?(?:has|[a-z]+s)\b")
 _OF_SEVERAL_WORDS = ("groups", "nested", "orders", "repeat", "repeatless")
 _NOUNS = {"things": "{items}", "people": "[@people]"}
 _KINDS_WITH_NOUN = (
@@ -74,31 +48,6 @@ _NUMBER_ALONE = re.compile(
     r"(?=[.,;?]| \[@(?:went|came|vanished|then|day|spot)\]| than\b"
     r"| (?:are|were|go|get|leave|come|to|for|and|away|on|at|in|fall|must|say|back|over|arrive)\b)"
 )
-
-Clauses = dict[str, dict[str, list[str]]]
-"""Texts by domain and kind; an end has its reply after "=>"."""
-
-
-@cache
-def read_clauses() -> tuple[Clauses, dict[str, str]]:
-    """The clauses of the package, and its lists of words."""
-    clauses: Clauses = {}
-    lists: dict[str, str] = {}
-    domain = ""
-    text = (files("motet.data.tiny") / "stories" / "clauses.txt").read_text("utf-8")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line or line.startswith("#"):
-            continue
-        if definition := DEFINITION.fullmatch(line):
-            lists[definition[1]] = definition[2]
-        elif line.startswith("= "):
-            domain = line[2:]
-        else:
-            kind, colon, words = line.partition(": ")
-            if not colon:
-                raise TemplateError(f"clauses.txt:{number}: expected `kind: words`, got {line!r}")
-            clauses.setdefault(domain, {}).setdefault(kind, []).append(words)
-    return clauses, lists
 
 
 @dataclass(slots=True)
@@ -178,7 +127,7 @@ def compose_story(rng: Random) -> Template:
     end, _, reply = last.partition(" => ")
     sentences = [*story.sentences, (kind, end)]
     text = _joined(_with_people(sentences, rng) if domain == "people" else sentences, rng)
-    text = _with_lists(_with_subject(text, domain, rng), lists, rng)
+    text = _with_lists(with_subject(text, domain, rng), lists, rng)
     return Template(text, tuple(story.steps), reply, story.ranges, f"story:{'.'.join(plot)}")
 
 
@@ -199,11 +148,11 @@ def _draw_texts(clauses: dict[str, list[str]], rng: Random) -> tuple[list[str], 
 
 
 def _is_about_someone(kind: str, first: str) -> bool:
-    return bool(_OWNER.search(first)) and ("{p2}" not in first or kind in REVERSED)
+    return bool(OWNER.search(first)) and ("{p2}" not in first or kind in REVERSED)
 
 
 def _fitting(texts: list[str], is_about_someone: bool) -> list[str]:
-    return texts if is_about_someone else [text for text in texts if not _OWNER.search(text)]
+    return texts if is_about_someone else [text for text in texts if not OWNER.search(text)]
 
 
 def _with_noun(words: str, kind: str, domain: str) -> str:
@@ -272,59 +221,3 @@ def _with_lists(text: str, lists: dict[str, str], rng: Random) -> str:
         for word in rng.sample(words, min(len(words), text.count(f"[@{name}]"))):
             text = text.replace(f"[@{name}]", word, 1)
     return insert_lists(text, lists, "clauses.txt")
-
-
-def _with_subject(text: str, domain: str, rng: Random) -> str:
-    """Say who acts: a name, a role or I, the same one throughout, and not "he" at first."""
-    name = "{p}" if domain == "age" else "{s}"
-    if (first := _OWNER.search(text)) and first[0] not in ("{s}", "{p}"):
-        named = name + "'s" if first[0] == "{his}" else name
-        text = text[: first.start()] + named + text[first.end() :]
-    if domain == "age" or rng.random() < _SHARE_NAMED:
-        if rng.random() < _SHARE_FIRST_PERSON and domain != "age" and "{s}" in text:
-            return _in_first_person(text) or text.replace("{s}", "{p}")
-        return text.replace("{s}", "{p}")
-    is_institution = domain in ("things", "money", "cost") and not re.search(r"\{his\}|\}'s", text)
-    if is_institution and rng.random() < _SHARE_INSTITUTION:
-        role = rng.choice(_INSTITUTIONS)
-        text = text.replace("{he}", "it").replace("{him}", "it")
-    else:
-        role = rng.choice((*_ROLES, *_ROLES_SHE, *_ROLES_HE))
-        pronouns = ("she", "her", "her") if role in _ROLES_SHE else ("he", "him", "his")
-        if role not in _ROLES:
-            for slot, pronoun in zip(("{he}", "{him}", "{his}"), pronouns, strict=True):
-                text = text.replace(slot, pronoun)
-    article = rng.choice(("our", "my") if role in _OF_A_FAMILY else ("a", "the", "our", "my"))
-    subject = f"an {role}" if article == "a" and role[0] in "aeiou" else f"{article} {role}"
-    later = f"the {role}" if article == "a" else subject
-    return text.replace("{s}", subject, 1).replace("{s}", later)
-
-
-def _in_first_person(text: str) -> str:
-    """The story told by the one it is about; "" where the verbs are too many to change."""
-    if _OTHER_VERBS.search(text):
-        return ""
-    text = _VERBS.sub(lambda m: m[1] + "[" + "|".join(map(_plain, m[2].split("|"))) + "]", text)
-    text = _VERB.sub(lambda m: m[1] + _plain(m[2]), text)
-    text = re.sub(r"\b([Dd])oes (?=\{(?:s|he)\})", r"\1o ", text)
-    text = re.sub(r"\b([Hh])as (?=\{(?:s|he)\})", r"\1ave ", text)
-    text = text.replace("{s}'s", "my").replace("{his}", "my").replace("{him}", "me")
-    text = re.sub(r"\bis (?=\{(?:s|he)\})", "am ", text)
-    text = re.sub(r"\b(to|from|for|give|gave) \{s\}", r"\1 me", text)
-    text = re.sub(r"\bdo they (?=have|pay)", "do we ", text).replace("two of them", "two of us")
-    return re.sub(r"\{(?:s|he)\}", "I", text)
-
-
-def _plain(verb: str) -> str:
-    """The verb of "he finds" as in "I find"; of "gives away" the first word."""
-    first, space, rest = verb.partition(" ")
-    irregular = {"has": "have", "is": "am", "was": "was", "does": "do", "goes": "go"}
-    if first in irregular:
-        first = irregular[first]
-    elif first.endswith("ies") and len(first) > 4:
-        first = first[:-3] + "y"
-    elif first.endswith(("ches", "shes", "xes", "sses")):
-        first = first[:-2]
-    elif first.endswith("s") and not first.endswith("ss"):
-        first = first[:-1]
-    return first + space + rest
