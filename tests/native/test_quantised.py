@@ -101,14 +101,18 @@ def test_16_quantised(architecture: Architecture, num_channels: int, quant: Quan
 
 
 @EACH
-@pytest.mark.parametrize("quant", OWN)
 def test_own_kernels_stay_within_the_divergence_of_stock_ggml(
-    architecture: Architecture, num_channels: int, quant: Quant
+    architecture: Architecture, num_channels: int
 ) -> None:
-    blocks = model(architecture, num_channels, quant)
-    exact = reference(architecture, num_channels)
-    own, stock = (median(divergence(exact, opened(blocks, kernels))) for kernels in Kernels)
-    assert own <= OWN_OVER_STOCK * stock
+    exact, held = reference(architecture, num_channels), set()
+    for quant in QUANTS:
+        blocks = model(architecture, num_channels, quant)
+        mine = opened(blocks, Kernels.OWN)
+        if any(path.is_own for path in mine.paths.values()):
+            own, stock = (median(divergence(exact, each)) for each in (mine, opened(blocks)))
+            assert own <= OWN_OVER_STOCK * stock, quant
+            held.add(quant)
+    assert held >= set(OWN) or not best_level().is_fast
 
 
 Change = Callable[[str, Weight], Weight]
