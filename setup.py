@@ -10,7 +10,9 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 KERNELS = Path("src/motet/runtime/native/kernels")
-UNIX_FLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra"]
+UNIX_FLAGS = [
+    "-std=gnu11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra",
+]  # fmt: skip
 
 setup(
     ext_modules=[

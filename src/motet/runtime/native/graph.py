@@ -51,10 +51,14 @@ class Arena:
 
 
 class Graph:
-    """One laid-out graph. tokens_T, positions_T and wanted_N are written before `compute`."""
+    """One laid-out graph of T cells and N logits of V numbers.
+
+    tokens_T, positions_T and wanted_N are written before `compute`.
+    """
 
     def __init__(self, T: int, N: int, V: int, max_nodes: int, write: Write, arena: Arena) -> None:
         self._arena = arena
+        self.num_cells, self.num_wanted = T, N
         self.build = Builder(max_nodes)
         tokens, self.tokens_T = self.build.input(T)
         positions, self.positions_T = self.build.input(T)

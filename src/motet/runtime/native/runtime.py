@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motet.errors import CheckpointError, SettingError, StateError
+from motet.formats.names import EMBEDDING, HEAD
 from motet.runtime.native.builder import Builder
 from motet.runtime.native.digest import digest_of
 from motet.runtime.native.graph import Arena, Graph, Graphs
@@ -22,8 +21,10 @@ from motet.runtime.native.memory import available_bytes
 from motet.runtime.native.operations import MAX_HEAD_WIDTH, SEGMENT_FIELDS, Call, KVType
 from motet.runtime.native.paths import Kernels, choose
 from motet.runtime.native.products import Products
+from motet.runtime.native.runs import Piece, cut
 from motet.runtime.native.saved import load_state, save_state
 from motet.runtime.native.state import NativeState, StateShape
+from motet.runtime.native.threads import multiply_adds, num_cores, threads_worth
 from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Model
 from motet.runtime.protocol import Wanted, check_tokens
@@ -35,15 +36,6 @@ MAX_LOGITS = 1 << 24  # of one graph
 NODES_PER_LAYER = 64
 
 Logits = NDArray[np.float32]
-
-
-class Piece(NamedTuple):
-    """Rows of one session in one run. place: whose; first_kept: the row that logits begin at."""
-
-    place: int
-    state: NativeState
-    rows_RC: Tokens
-    first_kept: int
 
 
 class NativeRuntime:
@@ -60,7 +52,9 @@ class NativeRuntime:
         num_threads: int | None = None,
         kernels: Kernels = Kernels.OWN,
     ) -> None:
-        """num_threads: default: as many as the process has cores. kernels: see `paths`.
+        """num_threads: exactly so many (default: all cores, where a graph is worth it).
+
+        kernels: see `paths`.
 
         Raises CheckpointError or SettingError if the model has a shape that no kernel can take.
         """
@@ -78,12 +72,15 @@ class NativeRuntime:
         if num_threads is not None and num_threads < 1:
             raise SettingError("threads", expected="at least 1", got=num_threads)
         self.model = model
-        self.num_threads = num_threads or num_cores()
+        self.num_threads = num_threads
+        self._num_cores = num_cores()
         self.state_shape = StateShape.of(numbers, model.layout.num_channels, kv_type)
         kinds = {name: (weight.type, weight.shape) for name, weight in model.weights.items()}
         self.paths = choose(numbers, kinds, kernels)
         own = [path.name for path in self.paths.values() if path.is_own]
-        self._tiles = Tiles(model, own, self.num_threads)
+        self._tiles = Tiles(model, own, num_threads or self._num_cores)
+        head = HEAD if HEAD in model.weights else EMBEDDING
+        self._multiply_adds = multiply_adds(model, self.paths, head)
         self._taps = conv_taps(model)
         self._call = Call()
         self._table = np.empty((0, SEGMENT_FIELDS), np.int64)
@@ -140,76 +137,56 @@ class NativeRuntime:
         for state in states:
             if not state.holds_past_of(state.num_rows):  # an interrupted forward overwrote it
                 self.truncate(state, state.num_rows)
+        max_rows = MAX_CELLS // C
+        if wanted is Wanted.ALL:
+            max_rows = min(max_rows, MAX_LOGITS // (V * max(len(columns), 1)))
         parts: list[list[Logits]] = [[] for _ in states]
-        for run in self._runs(states, tokens, wanted, len(columns)):
+        for run in cut(states, tokens, wanted, max(max_rows, 1)):
             for piece, logits in zip(run, self._read(run, columns), strict=True):
                 if len(logits):
                     parts[piece.place].append(logits)
         empty = np.empty((0, len(columns), V), np.float32)
         return [np.concatenate(p) if len(p) > 1 else p[0] if p else empty for p in parts]
 
-    def _runs(
-        self,
-        states: Sequence[NativeState],
-        tokens: Sequence[Tokens],
-        wanted: Wanted,
-        num_columns: int,
-    ) -> Iterator[list[Piece]]:
-        """The blocks cut so that a run has at most as many cells and logits as a graph takes."""
-        most = MAX_CELLS // self.layout.num_channels
-        if wanted is Wanted.ALL:
-            most = min(most, MAX_LOGITS // (self.vocab_size * max(num_columns, 1)))
-        most = max(most, 1)
-        run: list[Piece] = []
-        room = most
-        for place, (state, block) in enumerate(zip(states, tokens, strict=True)):
-            start, num_rows = 0, block.shape[0]
-            while start < num_rows:
-                stop = min(num_rows, start + room)
-                keep = {Wanted.ALL: start, Wanted.LAST: num_rows - 1, Wanted.NONE: stop}[wanted]
-                first_kept = min(max(keep - start, 0), stop - start)
-                run.append(Piece(place, state, block[start:stop], first_kept))
-                room -= stop - start
-                start = stop
-                if not room:
-                    yield run
-                    run, room = [], most
-        if run:
-            yield run
-
     def _read(self, run: list[Piece], columns: NDArray[np.int64]) -> list[Logits]:
-        """One graph: the logits of the kept rows of each piece, [kept, columns, V]."""
+        """Compute one graph: the logits of the kept rows of each piece, [kept, columns, V]."""
         C = self.layout.num_channels
-        lengths = [piece.rows_RC.shape[0] for piece in run]
-        kept = [length - piece.first_kept for piece, length in zip(run, lengths, strict=True)]
-        graph = self._graphs.of(sum(lengths) * C, sum(kept) * len(columns))
+        num_rows = sum(piece.num_rows for piece in run)
+        kept = [piece.num_kept for piece in run]
+        graph = self._graphs.of(num_rows * C, sum(kept) * len(columns))
+        self._fill(graph, run, columns)
+        for piece in run:
+            piece.state.reserve(piece.state.num_rows + piece.num_rows)
+        start = time.perf_counter()
+        graph.compute(self.num_threads or self._threads_worth(graph))
+        self.compute_s += time.perf_counter() - start
+        self._last = graph
+        for piece in run:
+            piece.state.append(piece.rows_RC)
+        logits = graph.logits_NV.copy().reshape(sum(kept), len(columns), self.vocab_size)
+        return np.split(logits, np.cumsum(kept)[:-1])
+
+    def _fill(self, graph: Graph, run: list[Piece], columns: NDArray[np.int64]) -> None:
+        """Write what the graph and the kernels read: tokens, positions, wanted cells, segments."""
+        C = self.layout.num_channels
         segments, positions, rows, first = [], [], [], 0
-        for piece, length in zip(run, lengths, strict=True):
-            before = piece.state.num_rows
+        for piece in run:
+            before, length = piece.state.num_rows, piece.num_rows
             segments.append((*piece.state.segment, first * C, length * C, before * C))
             positions.append(np.arange(before, before + length))
             rows.append(np.arange(first + piece.first_kept, first + length))
             first += length
-        np.concatenate(
-            [piece.rows_RC for piece in run], out=graph.tokens_T.reshape(-1, C), casting="unsafe"
-        )
+        tokens = [piece.rows_RC for piece in run]
+        np.concatenate(tokens, out=graph.tokens_T.reshape(-1, C), casting="unsafe")
         graph.positions_T.reshape(-1, C)[:] = np.concatenate(positions)[:, None]
-        wanted_cells = np.concatenate(rows)[:, None] * C + columns
-        graph.wanted_N[:] = wanted_cells.reshape(-1)
+        graph.wanted_N[:] = (np.concatenate(rows)[:, None] * C + columns).reshape(-1)
         self._table = np.array(segments, np.int64)
         self._call.segments, self._call.num_segments = self._table.ctypes.data, len(segments)
-        for piece, length in zip(run, lengths, strict=True):
-            piece.state.reserve(piece.state.num_rows + length)
-        start = time.perf_counter()
-        graph.compute(self.num_threads)
-        self.compute_s += time.perf_counter() - start
-        self._last = graph
-        for piece, length in zip(run, lengths, strict=True):
-            state = piece.state
-            state.tokens[state.num_rows : state.num_rows + length] = piece.rows_RC
-            state.num_rows += length
-        logits = graph.logits_NV.copy().reshape(sum(kept), len(columns), self.vocab_size)
-        return np.split(logits, np.cumsum(kept)[:-1])
+
+    def _threads_worth(self, graph: Graph) -> int:
+        cell, head = self._multiply_adds
+        work = graph.num_cells * cell + graph.num_wanted * head
+        return threads_worth(work, self._num_cores)
 
     def truncate(self, state: NativeState, num_rows: int) -> None:
         """Cut back to `num_rows`; if the ring is past that, read up to 63 rows again."""
@@ -250,10 +227,3 @@ class NativeRuntime:
 
         max_nodes = NODES_PER_LAYER * (numbers.num_layers + 1)
         return Graph(num_cells, num_wanted, numbers.vocab_size, max_nodes, write, arena)
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

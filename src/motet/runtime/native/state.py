@@ -125,6 +125,12 @@ class NativeState:
         """Say that the ring will be written up to row `num_rows`, which overwrites old rows."""
         self.ring_from = max(self.ring_from, num_rows - RING_ROWS)
 
+    def append(self, rows_RC: Tokens) -> None:
+        """Say that these rows have been read."""
+        after = self.num_rows + rows_RC.shape[0]
+        self.tokens[self.num_rows : after] = rows_RC
+        self.num_rows = after
+
     def restore(self, num_rows: int) -> None:
         """Go back to the last snapshot at or before `num_rows`, or to the start."""
         slot = num_rows // RING_ROWS

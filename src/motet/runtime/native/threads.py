@@ -1,0 +1,38 @@
+"""How many threads a graph is worth.
+
+Threads wait for each other after every operation of a graph, some hundred times. A row of a tiny
+model is done before a second thread would have helped, and on a busy machine waiting costs most.
+"""
+
+from __future__ import annotations
+
+import os
+from math import prod
+
+from motet.runtime.native.paths import Path
+from motet.runtime.native.weights import Model
+
+MULTIPLY_ADDS_PER_THREAD = 8_000_000  # about half a millisecond
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def multiply_adds(model: Model, paths: dict[str, Path], head: str) -> tuple[int, int]:
+    """Products with weights in one cell without the head, and of its logits."""
+    numbers = model.hyperparameters
+    cell = 0
+    for name in paths.keys() - {head}:
+        shape = model.weights[name].shape
+        active = numbers.num_active_experts if len(shape) == 3 else 1
+        cell += active * prod(shape[-2:])
+    return cell, prod(model.weights[head].shape)
+
+
+def threads_worth(num_multiply_adds: int, num_cores: int) -> int:
+    """Threads for a graph of so many products, at most `num_cores`."""
+    return max(1, min(num_cores, num_multiply_adds // MULTIPLY_ADDS_PER_THREAD))
