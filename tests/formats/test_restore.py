@@ -107,6 +107,7 @@ def test_a_file_of_the_community(tmp_path: Path) -> None:
     )
     again = tmp_path / "again.gguf"
     convert(tmp_path / "model", again, Quant.F32)
+    assert read_gguf(again).layout == read_gguf(file).layout
     for key in ("tokens", "token_type", "merges", "pre"):
         ours, theirs = (read_gguf(f).metadata[f"tokenizer.ggml.{key}"] for f in (again, file))
         if key == "token_type":  # the tokenizer.json can't say that a token is unused
