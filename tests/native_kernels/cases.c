@@ -39,23 +39,35 @@ static float *draw_floats(size_t n) {
     return x;
 }
 
+/* Scales that are no infinite and no large numbers. */
+static void moderate(int kind, uint8_t *blocks, size_t bytes) {
+    static const int size[] = {18, 34, 144, 176, 210}, scale[] = {0, 0, 0, 0, 208};
+    for (size_t at = 0; at < bytes; at += (size_t)size[kind]) {
+        uint8_t *high = blocks + at + scale[kind] + 1;
+        *high = (uint8_t)(0x20 | (*high & 0x83));
+        if (kind == MOTET_Q4_K || kind == MOTET_Q5_K) high[2] = *high;
+    }
+}
+
+/* How many values of K have a scale of their own. */
+static int unit(int kind) { return kind == MOTET_Q4_0 || kind == MOTET_Q8_0 ? 32 : 256; }
+
 /* Random tiles, by way of GGUF blocks and back. */
 static uint8_t *draw_tiles(int kind, int64_t rows, int64_t depth) {
-    const int64_t block = kind == MOTET_WEIGHTS_Q4 ? 18 : 34, n = rows * depth / 32;
-    uint8_t *blocks = room((size_t)(n * block)), *tiles = room((size_t)(n * block));
-    uint8_t *again = room((size_t)(n * block));
-    for (int64_t i = 0; i < n * block; i++) blocks[i] = (uint8_t)draw(256);
-    for (int64_t b = 0; b < n; b++) blocks[b * block + 1] = 0x20 | (blocks[b * block + 1] & 0x83);
+    const size_t bytes = (size_t)(rows * depth / 256 * motet_tile_bytes(kind) / 16);
+    uint8_t *blocks = room(bytes), *tiles = room(bytes), *again = room(bytes);
+    for (size_t i = 0; i < bytes; i++) blocks[i] = (uint8_t)draw(256);
+    moderate(kind, blocks, bytes);
     motet_interleave(kind, blocks, tiles, 0, rows, depth);
     motet_deinterleave(kind, tiles, again, 0, rows, depth);
-    if (memcmp(blocks, again, (size_t)(n * block)) != 0) abort();
+    if (memcmp(blocks, again, bytes) != 0) abort();
     free(blocks);
     free(again);
     return tiles;
 }
 
 static struct motet_weights weights(int kind, uint8_t *tiles, int E, int N, int K) {
-    const int64_t bytes = (int64_t)N * K / 32 * (kind == MOTET_WEIGHTS_Q4 ? 18 : 34);
+    const int64_t bytes = (int64_t)N * K / 256 * motet_tile_bytes(kind) / 16;
     return (struct motet_weights){tiles, bytes, N, K, kind, E};
 }
 
@@ -115,8 +127,8 @@ static void compare(const char *what, const struct motet_level *level, float **f
     free(got);
 }
 
-static struct motet_block *round_cells(const struct motet_level *level, const float *x, int T, int K,
-                                       int nth) {
+static struct motet_block *round_cells(const struct motet_level *level, const float *x, int T,
+                                       int K, int nth) {
     struct motet_block *blocks = room((size_t)T * (size_t)K / 32 * sizeof *blocks);
     struct motet_quantise q = {
         .level = level, .x = x, .blocks = blocks, .x_stride = K, .num_cells = T, .depth = K};
@@ -125,8 +137,8 @@ static struct motet_block *round_cells(const struct motet_level *level, const fl
 }
 
 static void products(const struct motet_level **levels, int num_levels) {
-    const int kind = draw(2) ? MOTET_WEIGHTS_Q4 : MOTET_WEIGHTS_Q8;
-    const int N = 16 * (1 + (int)draw(5)), K = 32 * (1 + (int)draw(20)), T = 1 + (int)draw(70);
+    const int kind = (int)draw(MOTET_KINDS), K = unit(kind) * (1 + (int)draw(6));
+    const int N = 16 * (1 + (int)draw(5)), T = 1 + (int)draw(70);
     uint8_t *tiles = draw_tiles(kind, N, K);
     float *x = draw_floats((size_t)T * (size_t)K), *residual = draw_floats((size_t)T * (size_t)N);
     float *first = NULL;
@@ -154,9 +166,9 @@ static void products(const struct motet_level **levels, int num_levels) {
 }
 
 static void feed_forwards(const struct motet_level **levels, int num_levels) {
-    const int kind = draw(2) ? MOTET_WEIGHTS_Q4 : MOTET_WEIGHTS_Q8;
+    const int kind = (int)draw(MOTET_KINDS);
     const int E = 1 + (int)draw(6), A = 1 + (int)draw((uint32_t)E), T = 1 + (int)draw(40);
-    const int D = 32 * (1 + (int)draw(5)), F = 32 * (1 + (int)draw(5));
+    const int D = unit(kind) * (1 + (int)draw(3)), F = unit(kind) * (1 + (int)draw(3));
     uint8_t *gate = draw_tiles(kind, (int64_t)E * F, D), *up = draw_tiles(kind, (int64_t)E * F, D);
     uint8_t *down = draw_tiles(kind, (int64_t)E * D, F);
     float *x = draw_floats((size_t)T * (size_t)D), *shares = draw_floats((size_t)T * (size_t)A);

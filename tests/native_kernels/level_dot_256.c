@@ -1,4 +1,4 @@
-/* The loops of AVX-VNNI with the same instruction of AVX-512VL, for processors that have only that. */
+/* The loops of AVX-VNNI with the same instruction of AVX-512VL, where only that is at hand. */
 #include "level.h"
 
 #define TARGET __attribute__((target("avx2,fma,f16c,avx512f,avx512vl,avx512vnni")))

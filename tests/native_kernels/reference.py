@@ -12,26 +12,78 @@ Doubles = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
 Q4, Q8 = GGMLType.Q4_0, GGMLType.Q8_0
+KINDS = (Q4, Q8, GGMLType.Q4_K, GGMLType.Q5_K, GGMLType.Q6_K)
+_HALVES = {  # of a block: where its half-precision scales stand
+    Q4: [0], Q8: [0], GGMLType.Q4_K: [0, 2], GGMLType.Q5_K: [0, 2], GGMLType.Q6_K: [208],
+}  # fmt: skip
+_MODERATE = {  # half-precision scales; those of K-quants are multiplied by up to 63 or 127
+    Q4: 0.02, Q8: 0.002, GGMLType.Q4_K: 3e-4, GGMLType.Q5_K: 2e-4, GGMLType.Q6_K: 5e-5,
+}  # fmt: skip
 
 
 def random_blocks(rng: np.random.Generator, kind: GGMLType, shape: tuple[int, ...]) -> Bytes:
-    """GGUF blocks of random weights, with every bit pattern that the format allows."""
-    num = int(np.prod(shape)) // 32
-    scales = rng.uniform(-0.02, 0.02, (num, 1)).astype(np.float16).view(np.uint8)
-    values = rng.integers(0, 256, (num, 16 if kind is Q4 else 32), dtype=np.uint8)
-    return np.concatenate([scales.reshape(num, 2), values], axis=1).reshape(-1)
+    """GGUF blocks of random weights: every bit is random, but scales are moderate numbers."""
+    num = int(np.prod(shape)) // kind.block_size
+    blocks = rng.integers(0, 256, (num, kind.block_bytes), dtype=np.uint8)
+    for at in _HALVES[kind]:
+        scales = rng.uniform(-_MODERATE[kind], _MODERATE[kind], (num, 1)).astype(np.float16)
+        blocks[:, at : at + 2] = scales.view(np.uint8).reshape(num, 2)
+    return blocks.reshape(-1)
+
+
+def filled_blocks(kind: GGMLType, shape: tuple[int, ...], fill: int) -> Bytes:
+    """GGUF blocks whose bytes are all `fill`, and whose scales are 1."""
+    num = int(np.prod(shape)) // kind.block_size
+    blocks = np.full((num, kind.block_bytes), fill, np.uint8)
+    for at in _HALVES[kind]:
+        blocks[:, at : at + 2] = np.frombuffer(np.float16(1).tobytes(), np.uint8)
+    return blocks.reshape(-1)
+
+
+def half_at(blocks: Bytes, at: int) -> Doubles:
+    """The half-precision number at byte `at` of each block [n, bytes]; [n, 1]."""
+    return blocks[:, at : at + 2].copy().view(np.float16).astype(np.float64)
 
 
 def dequantised(kind: GGMLType, shape: tuple[int, ...], blocks: Bytes) -> Doubles:
-    """The numbers of GGUF blocks."""
-    rows = blocks.reshape(-1, 18 if kind is Q4 else 34)
-    scale = rows[:, :2].copy().view(np.float16).astype(np.float64)
-    packed = rows[:, 2:]
+    """The numbers of GGUF blocks, from the definition of their format."""
+    rows = blocks.reshape(-1, kind.block_bytes)
     if kind is Q4:
+        packed = rows[:, 2:]
         values = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float64) - 8
-    else:
-        values = packed.view(np.int8).astype(np.float64)
-    return (values * scale).reshape(shape)
+        return (values * half_at(rows, 0)).reshape(shape)
+    if kind is Q8:
+        return (rows[:, 2:].view(np.int8) * half_at(rows, 0)).reshape(shape)
+    if kind is GGMLType.Q6_K:
+        return _dequantised_q6(rows).reshape(shape)
+    return _dequantised_q45(kind, rows).reshape(shape)
+
+
+def _dequantised_q45(kind: GGMLType, rows: Bytes) -> Doubles:
+    packed = rows[:, 4:16]
+    scale = np.concatenate(
+        [packed[:, :4] & 63, packed[:, 8:] & 15 | packed[:, :4] >> 6 << 4], axis=1
+    )
+    minimum = np.concatenate(
+        [packed[:, 4:8] & 63, packed[:, 8:] >> 4 | packed[:, 4:8] >> 6 << 4], axis=1
+    )
+    nibbles = rows[:, -128:].reshape(-1, 4, 1, 32)
+    values = np.concatenate([nibbles & 15, nibbles >> 4], axis=2).reshape(-1, 8, 32)
+    if kind is GGMLType.Q5_K:
+        bits = rows[:, None, 16:48] >> np.arange(8, dtype=np.uint8)[:, None] & 1
+        values = values | bits << 4
+    d, dmin = half_at(rows, 0)[..., None], half_at(rows, 2)[..., None]
+    return d * scale[..., None] * values - dmin * minimum[..., None]
+
+
+def _dequantised_q6(rows: Bytes) -> Doubles:
+    low = rows[:, :128].reshape(-1, 2, 1, 64)
+    nibbles = np.concatenate([low & 15, low >> 4], axis=2).reshape(-1, 2, 4, 32)
+    shifts = np.array([0, 2, 4, 6], np.uint8)[:, None]
+    upper = rows[:, 128:192].reshape(-1, 2, 1, 32) >> shifts & 3
+    values = (nibbles | upper << 4).astype(np.float64) - 32
+    scale = rows[:, 192:208].view(np.int8).astype(np.float64)
+    return half_at(rows, 208)[..., None] * scale[..., None] * values.reshape(-1, 16, 16)
 
 
 def rounded(x_TK: Floats) -> tuple[NDArray[np.int8], Floats]:

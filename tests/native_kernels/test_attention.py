@@ -119,17 +119,16 @@ def test_odd_widths(level: kernels.Level, K: int) -> None:
 
 @TYPES
 def test_bits_depend_on_neither_level_nor_threads_nor_chunks_nor_company(kv_type: KVType) -> None:
-    C, H, G, K, R = 3, 8, 2, 64, 40
+    C, H, G, K, R = 3, 8, 2, 64, 24
     sessions = Sessions(kv_type, C, H, G, K, (R, 5))
     want, _ = sessions([slice(0, R), slice(0, 5)], kernels.levels()[-1])
     for level in (*kernels.levels(), None):
-        for num_threads in (1, 2, 3):
-            for chunk in (1, 7, R):
-                parts = [
-                    sessions([slice(r, min(r + chunk, R)), slice(r % 5, 5)], level, num_threads)[0]
-                    for r in range(0, R, chunk)
-                ]
-                assert same_bits(np.concatenate(parts), want)
+        for num_threads, chunk in ((1, 1), (1, R), (2, 7), (3, R)):
+            parts = [
+                sessions([slice(r, min(r + chunk, R)), slice(r % 5, 5)], level, num_threads)[0]
+                for r in range(0, R, chunk)
+            ]
+            assert same_bits(np.concatenate(parts), want)
 
 
 @LEVELS

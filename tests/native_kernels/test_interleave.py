@@ -8,14 +8,16 @@ import pytest
 from motet.errors import CheckpointError
 from motet.formats.ggml_types import GGMLType
 from motet.runtime.native import kernels
+from tests.native_kernels import reference
 from tests.native_kernels.reference import Q4, Q8, dequantised, random_blocks
 
-KINDS = pytest.mark.parametrize("kind", [Q4, Q8], ids=lambda kind: kind.name)
+KINDS = pytest.mark.parametrize("kind", reference.KINDS, ids=lambda kind: kind.name)
 
 
 @KINDS
-@pytest.mark.parametrize("shape", [(16, 32), (48, 160), (3, 32, 64)], ids=str)
-def test_there_and_back(kind: GGMLType, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("size", [(16, 1), (48, 5), (3, 32, 2)], ids=str)
+def test_there_and_back(kind: GGMLType, size: tuple[int, ...]) -> None:
+    shape = (*size[:-1], size[-1] * kind.block_size)
     blocks = random_blocks(np.random.default_rng(0), kind, shape)
     tiles = kernels.interleave(kind, shape, blocks)
     assert tiles.size == blocks.size == kernels.tile_bytes(kind, shape)
@@ -23,7 +25,7 @@ def test_there_and_back(kind: GGMLType, shape: tuple[int, ...]) -> None:
     assert not (tiles == blocks).all()
 
 
-@KINDS
+@pytest.mark.parametrize("kind", [Q4, Q8], ids=lambda kind: kind.name)
 def test_a_tile_is_as_the_header_says(kind: GGMLType) -> None:
     blocks = random_blocks(np.random.default_rng(1), kind, (32, 64))
     tiles = kernels.interleave(kind, (32, 64), blocks).reshape(2, 2, -1)
@@ -42,12 +44,13 @@ def test_a_tile_is_as_the_header_says(kind: GGMLType) -> None:
 
 @KINDS
 def test_parts_of_a_tensor_can_be_done_apart(kind: GGMLType) -> None:
-    blocks = random_blocks(np.random.default_rng(2), kind, (64, 96))
-    whole = kernels.interleave(kind, (64, 96), blocks)
+    depth = 3 * kind.block_size
+    blocks = random_blocks(np.random.default_rng(2), kind, (64, depth))
+    whole = kernels.interleave(kind, (64, depth), blocks)
     out = np.zeros_like(whole)
     for part in (1, 0):
         half = slice(part * out.size // 2, (part + 1) * out.size // 2)
-        kernels.interleave(kind, (32, 96), blocks[half], out[half])
+        kernels.interleave(kind, (32, depth), blocks[half], out[half])
     assert (out == whole).all()
 
 
@@ -57,6 +60,7 @@ def test_parts_of_a_tensor_can_be_done_apart(kind: GGMLType) -> None:
         (GGMLType.F16, (16, 32), "F16 weights"),
         (GGMLType.Q4_0, (16,), "1 dimensions"),
         (GGMLType.Q4_0, (16, 48), "depth 48"),
+        (GGMLType.Q6_K, (16, 384), "depth 384"),
         (GGMLType.Q8_0, (24, 32), "24 rows"),
         (GGMLType.Q8_0, (0, 32), "0 rows"),
         (GGMLType.Q8_0, (257, 16, 32), "257 experts"),

@@ -63,7 +63,8 @@ INLINE void add_values(float (*values)[MOTET_MAX_HEAD_WIDTH], const int num,
                        int n, const int vectors, int at) {
     floats sum[4][2];
     UNROLL for (int q = 0; q < num; q++)
-        UNROLL for (int v = 0; v < vectors; v++) sum[q][v] = floats_load(values[q] + at + v * LANES);
+        UNROLL for (int v = 0; v < vectors; v++)
+            sum[q][v] = floats_load(values[q] + at + v * LANES);
     for (int j = 0; j < n; j++) {
         floats value[2];
         UNROLL for (int v = 0; v < vectors; v++)
@@ -73,11 +74,13 @@ INLINE void add_values(float (*values)[MOTET_MAX_HEAD_WIDTH], const int num,
                 sum[q][v] = floats_fma(floats_all(weights[q][j]), value[v], sum[q][v]);
     }
     UNROLL for (int q = 0; q < num; q++)
-        UNROLL for (int v = 0; v < vectors; v++) floats_store(values[q] + at + v * LANES, sum[q][v]);
+        UNROLL for (int v = 0; v < vectors; v++)
+            floats_store(values[q] + at + v * LANES, sum[q][v]);
 }
 
 /* Scores to weights of one query; shrinks what it gathered if a score is larger than all before. */
-INLINE void soften(struct motet_gathering *g, int q, int padded, float *scores, int n, int vectors) {
+INLINE void soften(struct motet_gathering *g, int q, int padded, float *scores, int n,
+                   int vectors) {
     float largest = g->largest[q];
     for (int j = 0; j < n; j++) largest = scores[j] > largest ? scores[j] : largest;
     for (int j = n; j < vectors * LANES; j++) scores[j] = 0.0f;

@@ -19,7 +19,7 @@ INLINE void prefetch_lines(const uint8_t *p, const int num_bytes) {
     UNROLL for (int at = 0; at + 64 <= num_bytes; at += 64) prefetch(p + PREFETCH_BYTES + at);
 }
 
-/* Two registers of weights: of values 16 half + 8 pair, four values from there and the next four. */
+/* Two registers of weights: four values of each row from 16 half + 8 pair on, and the next four. */
 INLINE void weight_pair(const int kind, const uint8_t *values, const int half, const int pair,
                         bytes *w) {
     UNROLL for (int i = 0; i < 2; i++) {
@@ -54,7 +54,7 @@ INLINE void sum_half(const int kind, const uint8_t *values, const struct motet_b
         }
 }
 
-/* The scales and minima of 32 values in some rows of Q4_K or Q5_K, as the integers that they are. */
+/* The scales and minima of 32 values in some rows of Q4_K or Q5_K, which are small integers. */
 INLINE void small_scales(const uint8_t *tile, int block, int row, ints *scale, ints *minimum) {
     const ints low = ints_from_uint8(tile + K_LOW_SCALES + block * MOTET_TILE_ROWS + row);
     ints high = ints_from_uint8(tile + K_HIGH_SCALES + block / 2 * MOTET_TILE_ROWS + row);
@@ -76,7 +76,8 @@ INLINE void add_with_minimum(const int kind, const uint8_t *tile, const uint8_t 
         const int row = first + s * LANES;
         ints small, small_minimum;
         small_scales(tile, block, row, &small, &small_minimum);
-        const floats scale = floats_mul(floats_from_halves(tile + row * 2), floats_from_ints(small));
+        const floats scale =
+            floats_mul(floats_from_halves(tile + row * 2), floats_from_ints(small));
         const floats eighth = floats_mul(floats_from_halves(tile + MOTET_SCALES_BYTES + row * 2),
                                          floats_all(0.125f));
         const floats minimum = floats_mul(eighth, floats_from_ints(small_minimum));
@@ -97,7 +98,8 @@ INLINE void add_in_halves(const uint8_t *tile, const uint8_t *values, int block,
     UNROLL for (int half = 0; half < 2; half++) {
         ints sum[CELLS][STRIPES];
         UNROLL for (int c = 0; c < num; c++)
-            UNROLL for (int s = 0; s < STRIPES; s++) sum[c][s] = ints_all(cells[c][b].offsets[half]);
+            UNROLL for (int s = 0; s < STRIPES; s++)
+                sum[c][s] = ints_all(cells[c][b].offsets[half]);
         sum_half(MOTET_Q6_K, values + first * 4, cells, num, b, half, sum);
         UNROLL for (int s = 0; s < STRIPES; s++) {
             const int row = first + s * LANES;

@@ -1,9 +1,9 @@
 /* The feed-forward of a mixture of experts, expert by expert over the cells that chose it.
  *
- * Peers of a row and rows of a prefill share experts, so each expert's weights are read once for all
- * of its cells. Gate, up and SiLU go over 32 rows at a time, which are one block of activations for
- * `down`, whose sums over experts are in the order of the experts: a cell's result does not depend
- * on what the other cells chose. A dense feed-forward is the case of one expert that all choose.
+ * Peers of a row and rows of a prefill share experts, so each expert's weights are read once for
+ * all of its cells. Gate, up and SiLU go over 32 rows at a time, which are one block of activations
+ * for `down`, whose sums over experts are in the order of the experts: a cell's result does not
+ * depend on what the other cells chose. A dense feed-forward is the case of one expert that all choose.
  */
 #include "level.h"
 #include "schedule.h"
@@ -11,16 +11,16 @@
 #include <string.h>
 
 enum {
-    CHUNK_CELLS = 256,                          /* cells that are sorted at once */
-    CHUNK_SLOTS = CHUNK_CELLS * MOTET_MAX_ACTIVE, /* a slot is one choice of one cell */
+    CHUNK_CELLS = 256, /* cells that are sorted at once */
+    CHUNK_SLOTS = CHUNK_CELLS * MOTET_MAX_ACTIVE,
 };
 
 /* Choices of up to CHUNK_CELLS cells, by expert: slot s is choice s % A of cell s / A. */
 struct routing {
-    int num_chosen;                           /* experts that some cell chose */
-    int32_t expert[MOTET_MAX_EXPERTS];        /* ascending */
-    int32_t first[MOTET_MAX_EXPERTS + 1];     /* in slots */
-    int32_t slots[CHUNK_SLOTS];               /* ascending for each expert */
+    int num_chosen;                       /* experts that some cell chose */
+    int32_t expert[MOTET_MAX_EXPERTS];    /* ascending */
+    int32_t first[MOTET_MAX_EXPERTS + 1]; /* in slots */
+    int32_t slots[CHUNK_SLOTS];           /* ascending for each expert */
 };
 
 static void route(struct routing *r, const int32_t *experts, int64_t stride, int64_t start, int num,
@@ -53,7 +53,8 @@ static void up_rows(const struct motet_experts_up *u, int64_t expert, int64_t pa
     const int64_t in_blocks = u->gate.depth / MOTET_BLOCK_VALUES;
     const int64_t out_blocks = u->gate.num_rows / MOTET_BLOCK_VALUES;
     const struct motet_block *cells[MOTET_CELLS_AT_ONCE];
-    float gate[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES], up[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
+    float gate[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
+    float up[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
     for (int i = 0; i < num; i++)
         cells[i] = u->blocks + (start + slots[i] / u->num_active) * in_blocks;
     for (int half = 0; half < 2; half++)

@@ -9,7 +9,7 @@ static inline float half_to_float(uint16_t half) {
     uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
     float value;
     memcpy(&value, &bits, sizeof value);
-    value *= 0x1p112f; /* the difference of the exponents' biases; right for subnormal numbers too */
+    value *= 0x1p112f; /* the difference of the exponents' biases; right for subnormals too */
     memcpy(&bits, &value, sizeof bits);
     if (bits >= 0x47800000) bits |= 0x7f800000; /* was infinite or not a number */
     bits |= (uint32_t)(half & 0x8000) << 16;

@@ -1,8 +1,8 @@
 /* Blocks of Q4_K, Q5_K and Q6_K, taken apart and put together in the two orders.
  *
- * In GGUF, 64 (Q4_K, Q5_K) or 128 (Q6_K) values stand side by side in the bits of 32 bytes, and 6-bit
- * scales and minima in the bits of 12; a tile has the same bits where a vector register wants them
- * (see products.h). Source: dequantize_row_q4_K, _q5_K and _q6_K of ggml.
+ * In GGUF, 64 (Q4_K, Q5_K) or 128 (Q6_K) values stand side by side in the bits of 32 bytes, and
+ * 6-bit scales and minima in the bits of 12; a tile has the same bits where a vector register wants
+ * them (see products.h). Source: dequantize_row_q4_K, _q5_K and _q6_K of ggml.
  */
 #include "k_quants.h"
 
@@ -20,8 +20,9 @@ struct row {
     uint8_t values[MOTET_K_VALUES];
 };
 
-/* 6-bit numbers: four bytes have the first four scales and, in their top bits, the upper two bits of
- * the last four; the next four the same of minima; the last four the lower halves of the others. */
+/* 6-bit numbers: four bytes have the first four scales and, in their top bits, the upper two bits
+ * of the last four; the next four the same of minima; the last four the lower halves of the
+ * others. */
 static void read_small(const uint8_t *packed, struct row *r) {
     for (int i = 0; i < 4; i++) {
         r->scales[i] = packed[i] & 63;
@@ -114,8 +115,8 @@ static uint8_t *high_small(uint8_t *tile, int sub, int lane) {
     return tile + 192 + sub / 2 * MOTET_TILE_ROWS + lane;
 }
 
-/* The bit of byte j of a plane where the highest bit of value 4 i + j begins: for Q5_K of i = 0 to 7
- * in one plane, for Q6_K of i = 0 to 3 in each of two. */
+/* The bit of byte j of a plane where the highest bits of value 4 i + j begin: for Q5_K of i = 0 to
+ * 7 in one plane, for Q6_K of i = 0 to 3 in each of two. */
 static int place_of(int kind, int i) { return kind == MOTET_Q5_K ? (i + 4) % 8 : (2 * i + 4) % 8; }
 
 static void write_values(int kind, const uint8_t *values, uint8_t *to, int lane) {

@@ -79,7 +79,9 @@ INLINE bytes bytes_or(bytes x, bytes y) { return _mm256_or_si256(x, y); }
 INLINE bytes bytes_right_1(bytes x) { return _mm256_srli_epi16(x, 1); }
 INLINE bytes bytes_right_2(bytes x) { return _mm256_srli_epi16(x, 2); }
 INLINE bytes bytes_left_4(bytes x) { return _mm256_slli_epi16(x, 4); }
-INLINE quad quad_load(const int8_t *p) { return _mm256_set1_epi32(*(const int32_t *)(const void *)p); }
+INLINE quad quad_load(const int8_t *p) {
+    return _mm256_set1_epi32(*(const int32_t *)(const void *)p);
+}
 
 INLINE void prefetch(const uint8_t *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 

@@ -6,7 +6,8 @@
 #define STRIPES 1 /* registers of a tile's rows that are worked on at once */
 #define CELLS 8   /* cells that are worked on at once */
 #define UNROLL _Pragma("GCC unroll 16") /* the next loop, whose bounds are known */
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
+#define TARGET \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 typedef __m512 floats;
@@ -70,7 +71,9 @@ INLINE bytes bytes_or(bytes x, bytes y) { return _mm512_or_si512(x, y); }
 INLINE bytes bytes_right_1(bytes x) { return _mm512_srli_epi16(x, 1); }
 INLINE bytes bytes_right_2(bytes x) { return _mm512_srli_epi16(x, 2); }
 INLINE bytes bytes_left_4(bytes x) { return _mm512_slli_epi16(x, 4); }
-INLINE quad quad_load(const int8_t *p) { return _mm512_set1_epi32(*(const int32_t *)(const void *)p); }
+INLINE quad quad_load(const int8_t *p) {
+    return _mm512_set1_epi32(*(const int32_t *)(const void *)p);
+}
 
 /* Sums of products of weights and activations, one a lane. */
 INLINE ints sums4_start(int32_t offset) { return _mm512_set1_epi32(offset); }

@@ -111,7 +111,8 @@ INLINE void prefetch(const uint8_t *p) { __builtin_prefetch(p); }
 /* [4][4] from rows `stride` floats apart to rows `to_stride` apart. */
 INLINE void transpose(const float *from, int64_t stride, float *to, int64_t to_stride) {
     const float32x4x2_t low = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + stride));
-    const float32x4x2_t high = vtrnq_f32(vld1q_f32(from + 2 * stride), vld1q_f32(from + 3 * stride));
+    const float32x4x2_t high =
+        vtrnq_f32(vld1q_f32(from + 2 * stride), vld1q_f32(from + 3 * stride));
     for (int i = 0; i < 2; i++) {
         vst1q_f32(to + i * to_stride,
                   vcombine_f32(vget_low_f32(low.val[i]), vget_low_f32(high.val[i])));

@@ -1,8 +1,8 @@
 /* Products of few cells with interleaved quantised weights, and the feed-forward made of them.
  *
- * Weights [N][K] are the numbers of GGUF's blocks in another order, and take as many bytes: tiles of
- * 16 rows times 32 values (256 for K-quants), tile after tile along K, then the next 16 rows; N is
- * a multiple of 16, K of 32 (256). The bytes of 32 values of 16 rows are
+ * Weights [N][K] are the numbers of GGUF's blocks in another order, and take as many bytes: tiles
+ * of 16 rows times 32 values (256 for K-quants), tile after tile along K, then the next 16 rows; N
+ * is a multiple of 16, K of 32 (256). The bytes of 32 values of 16 rows are
  *
  *   nibbles, 256 bytes: byte [i][row][j], i and j < 4, has value 4i+j of the row in its low half
  *     and value 16+4i+j in its high half, as they stand in the blocks of Q4_0;
@@ -32,7 +32,12 @@
 
 #include "abi.h"
 
-enum { MOTET_TILE_ROWS = 16, MOTET_BLOCK_VALUES = 32, MOTET_MAX_ACTIVE = 16, MOTET_MAX_EXPERTS = 256 };
+enum {
+    MOTET_TILE_ROWS = 16,
+    MOTET_BLOCK_VALUES = 32,
+    MOTET_MAX_ACTIVE = 16,
+    MOTET_MAX_EXPERTS = 256,
+};
 
 enum motet_weight_kind { MOTET_Q4_0, MOTET_Q8_0, MOTET_Q4_K, MOTET_Q5_K, MOTET_Q6_K, MOTET_KINDS };
 
@@ -97,7 +102,8 @@ struct motet_experts_up {
     struct motet_progress progress;
 };
 
-/* out [T][D] = residual [T][D] + sum over a of shares [T][A] times (down hidden), experts ascending. */
+/* out [T][D] = residual [T][D] + sum over a of shares [T][A] times (down hidden), in the order of
+ * the experts. */
 struct motet_experts_down {
     const struct motet_level *level;
     struct motet_weights down;        /* [E][D][F] */
@@ -122,8 +128,8 @@ MOTET_EXPORT void motet_experts_down(struct ggml_tensor *dst, int ith, int nth, 
 MOTET_EXPORT const char *motet_level_name(int index);
 MOTET_EXPORT const struct motet_level *motet_level(int index);
 
-/* Between GGUF blocks of a kind, [N][K/32] or [N][K/256], and tiles, for the rows [first, last), both
- * multiples of 16 or `last` = N; pointers are to row 0. */
+/* Between GGUF blocks of a kind, [N][K/32] or [N][K/256], and tiles, for the rows [first, last),
+ * both multiples of 16; pointers are to row 0. */
 MOTET_EXPORT void motet_interleave(int kind, const void *blocks, void *tiles, int64_t first,
                                    int64_t last, int64_t depth);
 MOTET_EXPORT void motet_deinterleave(int kind, const void *tiles, void *blocks, int64_t first,

@@ -8,7 +8,7 @@
 
 #include "products.h"
 
-/* Takes units before `end`; returns how many, 0 if none is left, and puts the first into `*first`. */
+/* Takes units before `end`: returns how many, 0 if none is left; the first goes into `*first`. */
 static inline int64_t take_units(struct motet_progress *p, int64_t end, int nth, int64_t *first) {
     int64_t next = __atomic_load_n(&p->next, __ATOMIC_RELAXED), num;
     do {
