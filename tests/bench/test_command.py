@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pytest
 
-from motet.bench.peer import is_installed
+from motet.bench.peer import PeerFacts, is_installed
 from motet.formats.gguf import GGUFModel
 from tests.cli.conftest import Motet, motet
 
@@ -95,6 +95,66 @@ def test_beside_a_peer(motet: Motet, tiny_shape: Path) -> None:
     assert peer["row_ratio"] == turns["ratio"] > 0
     assert data["measured"]["prefill"]["ratio"] > 0
     assert "llama.cpp, 4 tokens in 4 sequences, logits of 3" in text
+
+
+class FakePeer:
+    """Takes ten seconds a step and twenty a prefill, and remembers what it was asked."""
+
+    facts = PeerFacts("fake 1", ["AVX2"], 1.0)
+    asked: ClassVar[list[object]] = []
+
+    def __init__(self, path: Path, **options: int) -> None:
+        self.asked[:] = [path, options]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.asked.append("end")
+
+    def clear(self) -> None:
+        self.asked.append("clear")
+
+    def step(self, count: int) -> list[float]:
+        self.asked.append("step")
+        return [10.0] * count
+
+    def prefill(self, num_tokens: int) -> float:
+        self.asked.append(num_tokens)
+        return 20.0
+
+    def peak_resident_bytes(self) -> int:
+        return 123
+
+
+def test_what_a_peer_is_asked(
+    motet: Motet, tiny_shape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many tokens in as many sequences as we have cells, and as many logits."""
+    monkeypatch.setattr("motet.cli.bench.is_installed", lambda: True)
+    monkeypatch.setattr("motet.bench.decode.PeerProcess", FakePeer)
+    text, data = measure(motet, tiny_shape, "--sessions", 2)
+    assert FakePeer.asked == [
+        tiny_shape,
+        {"num_threads": 1, "num_sequences": 8, "num_logits": 6, "max_tokens": 64},
+        *["clear", "step"] * 3, *[32] * 3, "end",
+    ]  # fmt: skip
+    measured = data["measured"]
+    assert measured["peer"] == {
+        "name": "llama.cpp", "version": "fake 1", "features": ["AVX2"], "load_s": 1.0,
+        "step_s": 10.0, "row_ratio": measured["row_turns"]["ratio"], "peak_resident_bytes": 123,
+    }  # fmt: skip
+    assert measured["row_turns"]["ratio"] == pytest.approx(measured["row_s"] / 10)
+    assert measured["prefill"]["theirs_s"] == [20.0, 20.0]
+    assert "llama.cpp, 8 tokens in 8 sequences, logits of 6" in text
+
+
+def test_no_peer_installed(motet: Motet, tiny_shape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("motet.cli.bench.is_installed", lambda: False)
+    options = ("--shape", "tiny", "--weights", tiny_shape, *QUICK)
+    assert "pip install llama-cpp-python" in motet("bench", "decode", *options).err
+    refused = motet("bench", "decode", *options, "--peer", "llama.cpp")
+    assert "expected one that can read the model, got none" in refused.complaint
 
 
 def test_a_file_and_a_directory(motet: Motet, tiny_shape: Path) -> None:

@@ -69,7 +69,9 @@ def test_weights_are_normal_and_no_two_rows_are_the_same(tiny_file: GGUFModel) -
     info = tiny_file.tensors["blk.1.ffn_up_exps.weight"]
     rows = np.concatenate(list(read_rows(tiny_file.path, info)))
     assert rows.std() == pytest.approx(1 / 8, rel=0.05)
-    assert len(np.unique(rows, axis=0)) == len(rows)
+    gate = read_rows(tiny_file.path, tiny_file.tensors["blk.1.ffn_gate_exps.weight"])
+    both = np.concatenate([rows, *gate])
+    assert len(np.unique(both, axis=0)) == len(both)
 
 
 def test_logits_are_lively(tiny_file: GGUFModel) -> None:

@@ -12,16 +12,16 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("motet.bench.turns.PAUSE_S", 0.0)
 
 
-def test_sides_alternate_and_take_turns_in_going_first() -> None:
+def test_sides_warm_up_alternate_and_take_turns_in_going_first() -> None:
     order: list[str] = []
 
     def side(name: str) -> list[float]:
         order.append(name)
-        return [1.0]
+        return [float(len(order))]
 
     turns = take_turns(lambda: side("a"), lambda: side("b"), 3)
-    assert "".join(order) == "abbaab"
-    assert turns == Turns((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    assert "".join(order) == "ab" + "ab" + "ba" + "ab"
+    assert turns == Turns((3.0, 6.0, 7.0), (4.0, 5.0, 8.0))
 
 
 def test_a_turn_is_the_median_of_what_was_done_in_it() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 from motet.bench.hardware import peak_resident_bytes
 from motet.bench.measurement import ROOM_ROWS, Measured, Plan
@@ -56,10 +57,8 @@ def _measure(plan: Plan, peer: PeerProcess | None, bandwidth: float, say: Say) -
     assert isinstance(runtime, NativeRuntime)
     ours = OurSide(runtime, work.num_sessions, num_rows=ROOM_ROWS)
     (first_row_s,) = ours.rows(1)
-    count = max(1, min(ROOM_ROWS, round(TURN_S / ours.rows(2)[1])))
+    count = max(1, min(ROOM_ROWS, round(TURN_S / median(ours.rows(3)))))
     say(f"{repeats} turns of {count} rows")
-    if peer is not None:
-        _steps(peer, 1)
     theirs = None if peer is None else lambda: _steps(peer, count)
     rows = take_turns(lambda: ours.rows(count), theirs, repeats)
     prefill = _prefill(plan, runtime, peer, say) if plan.prefill_rows else None
@@ -94,7 +93,6 @@ def _prefill(plan: Plan, runtime: NativeRuntime, peer: PeerProcess | None, say: 
     say(f"{plan.num_repeats} turns of prefill")
     ours = OurSide(runtime, 1, num_rows=plan.prefill_rows)
     num_tokens = plan.prefill_rows * plan.work.num_channels
-    ours.prefill()
     theirs = None if peer is None else lambda: [peer.prefill(num_tokens)]
     return take_turns(ours.prefill, theirs, plan.num_repeats)
 
@@ -102,5 +100,4 @@ def _prefill(plan: Plan, runtime: NativeRuntime, peer: PeerProcess | None, say: 
 def _context(plan: Plan, runtime: NativeRuntime, early: OurSide, count: int, say: Say) -> Turns:
     say(f"{plan.num_repeats} turns at row {plan.context_rows:,}")
     late = OurSide(runtime, plan.work.num_sessions, past_rows=plan.context_rows, num_rows=ROOM_ROWS)
-    late.rows(1)
     return take_turns(lambda: late.rows(count), lambda: early.rows(count), plan.num_repeats)

@@ -38,8 +38,8 @@ class Turns:
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """Our time by theirs, for each pair of turns."""
-        return tuple(a / b for a, b in zip(self.ours, self.theirs, strict=bool(self.theirs)))
+        """Our time by theirs, for each pair of turns; none without a peer."""
+        return tuple(a / b for a, b in zip(self.ours, self.theirs, strict=False))
 
     @property
     def ratio(self) -> float | None:
@@ -48,9 +48,11 @@ class Turns:
 
 
 def take_turns(ours: Side, theirs: Side | None, num_repeats: int) -> Turns:
-    """Let both sides do their thing in turn, `num_repeats` times each."""
+    """Let both sides do their thing in turn, `num_repeats` times each after once to warm up."""
     sides = [ours] if theirs is None else [ours, theirs]
     seconds: list[list[float]] = [[] for _ in sides]
+    for side in sides:
+        side()
     for repeat in range(num_repeats):
         order = range(len(sides)) if repeat % 2 == 0 else reversed(range(len(sides)))
         for index in order:
