@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from motet.runtime.native.kernels import best_level
 from motet.streams.layout import Channel, Role
 from tests.cli.conftest import Motet
 from tests.cli.models import own_layout, write_own
@@ -16,7 +17,8 @@ def said(motet: Motet, model: Path, *arguments: object) -> str:
     result = motet("inspect", model, *arguments)
     assert (result.code, result.err) == (0, "")
     assert all(line == line.rstrip() for line in result.out.splitlines())
-    return result.out.replace(str(model), "MODEL")
+    out = result.out.replace(str(model), "MODEL")
+    return out.replace(f"compiled for {best_level().name}", "compiled for HERE")
 
 
 def test_own(motet: Motet, own: Path) -> None:
@@ -53,7 +55,8 @@ Cost
   a session of 600 rows  294,912 bytes (295 kB), keys as f16
 
 Products with weights, in the native runtime
-  28 of F32  ggml: F32 weights (Q4_0 and Q8_0 fit)
+  F32 by own kernels  25 (compiled for HERE)
+  F32 by ggml         3 (8 rows are not a multiple of 16)
 """
     )
 
@@ -93,8 +96,8 @@ Cost
   a session of 600 rows  393,216 bytes (393 kB), keys as f16
 
 Products with weights, in the native runtime
-  25 of BF16  ggml: BF16 weights (Q4_0 and Q8_0 fit)
-  3 of F32    ggml: F32 weights (Q4_0 and Q8_0 fit)
+  BF16 by own kernels  25 (compiled for HERE)
+  F32 by ggml          3 (8 rows are not a multiple of 16)
 """
     )
 
@@ -129,7 +132,7 @@ Cost
   a session of 600 rows  76,800 bytes (76.8 kB), keys as f16
 
 Products with weights, in the native runtime
-  15 of F32  ggml: F32 weights (Q4_0 and Q8_0 fit)
+  F32 by own kernels  15 (compiled for HERE)
 """
     )
 

@@ -75,6 +75,12 @@ def test_the_same_logits(model: Model, folder: Path) -> None:
     assert 0 < difference < 0.2 * expected.std()
 
 
+def test_a_folder_of_ones_own(model: Model, folder: Path, tmp_path: Path) -> None:
+    NativeRuntime(model, num_threads=1, tiles_folder=tmp_path / "mine")
+    assert len(list((tmp_path / "mine").iterdir())) == 1
+    assert not folder.exists()
+
+
 def test_a_cut_file_is_made_anew(model: Model, folder: Path) -> None:
     own = names(model)
     made = Tiles(model, own, 1)

@@ -84,18 +84,18 @@ def session_bytes(
 
 
 def ways_of(source: ModelSource, numbers: Hyperparameters, dtype: Dtype | None) -> dict[str, str]:
-    """Which way products with weights take in the native runtime: types, and how many and why."""
+    """Which way products with weights take in the native runtime: by type, how many and why."""
     from motet.runtime.native.paths import Kernels, choose
     from motet.runtime.native.weights import kinds_of
 
     kinds = kinds_of(source, _TYPES[dtype or Dtype.FLOAT32])
-    ways = Counter(
-        (path.type.name, "own kernels" if path.is_own else "ggml", path.reason)
-        for path in choose(numbers, kinds, Kernels.OWN).values()
-    )
+    ways: dict[str, Counter[str]] = {}
+    for path in choose(numbers, kinds, Kernels.OWN).values():
+        way = f"{path.type.name} by {'own kernels' if path.is_own else 'ggml'}"
+        ways.setdefault(way, Counter())[path.reason] += 1
     return {
-        f"{count} of {kind}" if count > 1 else f"one of {kind}": f"{way}: {reason}"
-        for (kind, way, reason), count in ways.items()
+        way: "; ".join(f"{count} ({reason})" for reason, count in reasons.items())
+        for way, reasons in ways.items()
     }
 
 

@@ -41,7 +41,7 @@ def cut(
     room = max_rows
     for place, (state, block) in enumerate(zip(states, tokens, strict=True)):
         start, num_rows = 0, block.shape[0]
-        first = {Wanted.ALL: 0, Wanted.LAST: num_rows - 1, Wanted.NONE: num_rows}[wanted]
+        first = 0 if wanted is Wanted.ALL else num_rows - (wanted is Wanted.LAST)
         while start < num_rows:
             stop = min(num_rows, start + room)
             first_kept = min(max(first - start, 0), stop - start)

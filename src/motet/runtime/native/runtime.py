@@ -51,10 +51,11 @@ class NativeRuntime:
         kv_type: KVType = KVType.F16,
         num_threads: int | None = None,
         kernels: Kernels = Kernels.OWN,
+        tiles_folder: Path | None = None,
     ) -> None:
         """num_threads: exactly so many (default: all cores, where a graph is worth it).
 
-        kernels: see `paths`.
+        kernels: see `paths`. tiles_folder: see `Tiles` (default: the user's cache).
 
         Raises CheckpointError or SettingError if the model has a shape that no kernel can take.
         """
@@ -78,7 +79,7 @@ class NativeRuntime:
         kinds = {name: (weight.type, weight.shape) for name, weight in model.weights.items()}
         self.paths = choose(numbers, kinds, kernels)
         own = [path.name for path in self.paths.values() if path.is_own]
-        self._tiles = Tiles(model, own, num_threads or self._num_cores)
+        self._tiles = Tiles(model, own, num_threads or self._num_cores, tiles_folder)
         head = HEAD if HEAD in model.weights else EMBEDDING
         self._multiply_adds = multiply_adds(model, self.paths, head)
         self._taps = conv_taps(model)
