@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
-from motet.errors import CheckpointError, ContextFullError, GridError, SettingError, StateError
+from motet.errors import ContextFullError, GridError, SettingError, StateError
 from motet.runtime import Wanted
 from motet.runtime.native import NativeRuntime, NativeState
 from motet.runtime.native import runtime as runtime_module
@@ -208,7 +209,12 @@ def test_settings_that_make_no_sense() -> None:
         native(CASE, num_threads=0)
 
 
-def test_a_model_whose_heads_are_too_wide_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime_module, "MAX_HEAD_WIDTH", 7)
-    with pytest.raises(CheckpointError, match="KV heads: expected as many in all layers, at most"):
-        native(CASE)
+def test_threads_take_turns(moe: NativeRuntime) -> None:
+    """Graphs share their memory and the call's table; who computes has them to himself."""
+    grids = [random_rows(moe, 40, seed) for seed in range(4)]
+    expected = [read_alone(moe, grid) for grid in grids]
+    for _ in range(3):
+        with ThreadPoolExecutor(4) as threads:
+            got = list(threads.map(lambda grid: decode(moe, moe.open(40), grid), grids))
+        for logits, alone in zip(got, expected, strict=True):
+            assert_same(logits, alone, "in company of threads")

@@ -60,6 +60,17 @@ class Plan(ctypes.Structure):
     )
 
 
+class TypeTraits(ctypes.Structure):
+    """`struct ggml_type_traits_cpu`: null where the processor's part of ggml lacks something."""
+
+    _fields_ = (
+        ("from_float", c_void_p),
+        ("vec_dot", c_void_p),
+        ("vec_dot_type", c_int),
+        ("nrows", c_int64),
+    )
+
+
 def _libraries() -> list[ctypes.CDLL]:
     spec = find_spec("ggml")
     if spec is None or spec.origin is None:
@@ -95,6 +106,7 @@ free = _function("ggml_free", None, _P)
 tensor_overhead = _function("ggml_tensor_overhead", c_size_t)
 row_size = _function("ggml_row_size", c_size_t, c_int, c_int64)
 type_name = _function("ggml_type_name", ctypes.c_char_p, c_int)
+type_traits = _function("ggml_get_type_traits_cpu", ctypes.POINTER(TypeTraits), c_int)
 cpu_init = _function("ggml_cpu_init", None)
 
 new_tensor = _function("ggml_new_tensor", _P, _P, c_int, c_int, ctypes.POINTER(c_int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,19 +12,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from motet.errors import CheckpointError, SettingError, StateError
+from motet.errors import SettingError, StateError
 from motet.formats.names import EMBEDDING, HEAD
 from motet.runtime.native.builder import Builder
 from motet.runtime.native.digest import digest_of
 from motet.runtime.native.graph import Arena, Graph, Graphs
 from motet.runtime.native.layers import Inputs, Layers, conv_taps
 from motet.runtime.native.memory import available_bytes
-from motet.runtime.native.operations import MAX_HEAD_WIDTH, SEGMENT_FIELDS, Call, KVType
+from motet.runtime.native.operations import SEGMENT_FIELDS, Call, KVType
 from motet.runtime.native.paths import Kernels, choose
 from motet.runtime.native.products import Products
 from motet.runtime.native.runs import Piece, cut
 from motet.runtime.native.saved import load_state, save_state
 from motet.runtime.native.state import NativeState, StateShape
+from motet.runtime.native.support import check_cache, check_model
 from motet.runtime.native.threads import multiply_adds, num_cores, threads_worth
 from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Model
@@ -60,16 +62,7 @@ class NativeRuntime:
         Raises CheckpointError or SettingError if the model has a shape that no kernel can take.
         """
         numbers = model.hyperparameters
-        if len(set(numbers.num_kv_heads) - {0}) > 1 or numbers.head_width > MAX_HEAD_WIDTH:
-            raise CheckpointError(
-                "KV heads", expected=f"as many in all layers, at most {MAX_HEAD_WIDTH} wide",
-                got=f"{sorted(set(numbers.num_kv_heads) - {0})} of {numbers.head_width}",
-            )  # fmt: skip
-        if kv_type is KVType.Q8_0 and numbers.head_width % 32:
-            raise SettingError(
-                "q8_0 cache", expected="heads of a multiple of 32", got=numbers.head_width,
-                fix="keep the cache in f16",
-            )  # fmt: skip
+        check_cache(kv_type, numbers.head_width)
         if num_threads is not None and num_threads < 1:
             raise SettingError("threads", expected="at least 1", got=num_threads)
         self.model = model
@@ -78,6 +71,7 @@ class NativeRuntime:
         self.state_shape = StateShape.of(numbers, model.layout.num_channels, kv_type)
         kinds = {name: (weight.type, weight.shape) for name, weight in model.weights.items()}
         self.paths = choose(numbers, kinds, kernels)
+        check_model(model, self.paths.keys())
         own = [path.name for path in self.paths.values() if path.is_own]
         self._tiles = Tiles(model, own, num_threads or self._num_cores, tiles_folder)
         head = HEAD if HEAD in model.weights else EMBEDDING
@@ -86,6 +80,7 @@ class NativeRuntime:
         self._call = Call()
         self._table = np.empty((0, SEGMENT_FIELDS), np.int64)
         self._graphs = Graphs(self._graph)
+        self._one_at_a_time = threading.Lock()
         self._last: Graph | None = None
         self.compute_s = 0.0
 
@@ -121,7 +116,13 @@ class NativeRuntime:
                 got=f"{available / 1e6:,.1f} MB free",
                 fix=f"open at most {most} rows" if most else "close other sessions",
             )  # fmt: skip
-        return NativeState(self.state_shape, max_rows)
+        try:
+            return NativeState(self.state_shape, max_rows)
+        except MemoryError:
+            raise StateError(
+                f"memory for {max_rows} rows", expected=f"{needed / 1e6:,.1f} MB", got="less",
+                fix="open fewer rows",
+            ) from None  # fmt: skip
 
     def forward(
         self,
@@ -143,7 +144,9 @@ class NativeRuntime:
             max_rows = min(max_rows, MAX_LOGITS // (V * max(len(columns), 1)))
         parts: list[list[Logits]] = [[] for _ in states]
         for run in cut(states, tokens, wanted, max(max_rows, 1)):
-            for piece, logits in zip(run, self._read(run, columns), strict=True):
+            with self._one_at_a_time:
+                read = self._read(run, columns)
+            for piece, logits in zip(run, read, strict=True):
                 if len(logits):
                     parts[piece.place].append(logits)
         empty = np.empty((0, len(columns), V), np.float32)
@@ -154,6 +157,7 @@ class NativeRuntime:
         C = self.layout.num_channels
         num_rows = sum(piece.num_rows for piece in run)
         kept = [piece.num_kept for piece in run]
+        self._last = None  # a larger graph may take its memory
         graph = self._graphs.of(num_rows * C, sum(kept) * len(columns))
         self._fill(graph, run, columns)
         for piece in run:
