@@ -75,7 +75,7 @@ def matrix_work(kind: GGMLType, shape: tuple[int, int], T: int, level: int) -> W
     operations: list[Operation] = [
         ("motet_product", kernels.Product(
             level=level, weights=kernels.weights_of(kind, shape, tiles.ctypes.data + i * size),
-            blocks=blocks.ctypes.data, out=out.ctypes.data, out_stride=shape[0], num_cells=T,
+            activations=blocks.ctypes.data, out=out.ctypes.data, out_stride=shape[0], num_cells=T,
         ))
         for i in range(copies)
     ]  # fmt: skip
@@ -108,7 +108,7 @@ def experts_work(
         }  # fmt: skip
         operations += [
             ("motet_experts_up", kernels.ExpertsUp(
-                gate=gate_w, up=up_w, blocks=blocks.ctypes.data, **common)),
+                gate=gate_w, up=up_w, activations=blocks.ctypes.data, **common)),
             ("motet_experts_down", kernels.ExpertsDown(
                 down=down_w, shares=shares.ctypes.data, shares_stride=active,
                 out=out.ctypes.data, out_stride=D, **common)),

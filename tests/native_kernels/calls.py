@@ -56,20 +56,27 @@ def blocks_of(
     return blocks
 
 
+def taken_of(kind: GGMLType, x_TK: Floats, level: kernels.Level) -> Bytes:
+    """The activations that weights of a kind take."""
+    if kernels.takes_floats(kind):
+        return np.ascontiguousarray(x_TK).view(np.uint8)
+    return blocks_of(x_TK, level)
+
+
 def product(
     kind: GGMLType, tiles: Bytes, num_rows: int, x_TK: Floats, level: kernels.Level,
     num_threads: int = 1, residual: Floats | None = None, out_stride: int | None = None,
 ) -> Floats:  # fmt: skip
     """residual + x times weights [N, K] in tiles; [T, N]."""
     T, K = x_TK.shape
-    blocks = blocks_of(x_TK, level)
+    taken = taken_of(kind, x_TK, level)
     out = strided(np.full((T, num_rows), 7, np.float32), out_stride or num_rows)
     run(
         "motet_product",
         kernels.Product(
             level=level.address,
             weights=kernels.weights_of(kind, (num_rows, K), tiles.ctypes.data),
-            blocks=blocks.ctypes.data, out=out.ctypes.data, out_stride=out_stride or num_rows,
+            activations=taken.ctypes.data, out=out.ctypes.data, out_stride=out_stride or num_rows,
             residual=None if residual is None else residual.ctypes.data,
             residual_stride=num_rows, num_cells=T,
         ),
@@ -88,15 +95,15 @@ def feed_forward(
     A = 1 if chosen_TA is None else chosen_TA.shape[1]
     up_shape, down_shape = ((E, F, D), (E, D, F)) if E > 1 else ((F, D), (D, F))
     gate, up = (kernels.weights_of(kind, up_shape, t.ctypes.data) for t in tiles[:2])
-    blocks = blocks_of(x_TD, level)
-    hidden = np.zeros(kernels.block_bytes(T * A, F), np.uint8)
+    taken = taken_of(kind, x_TD, level)
+    hidden = np.zeros(kernels.activation_bytes(kind, T * A, F), np.uint8)
     out = np.full((T, D), 7, np.float32)
     chosen = None if chosen_TA is None else chosen_TA.ctypes.data
     stride = 0 if chosen_TA is None else chosen_TA.strides[0] // 4
     run(
         "motet_experts_up",
         kernels.ExpertsUp(
-            level=level.address, gate=gate, up=up, blocks=blocks.ctypes.data, experts=chosen,
+            level=level.address, gate=gate, up=up, activations=taken.ctypes.data, experts=chosen,
             hidden=hidden.ctypes.data, experts_stride=stride, num_cells=T, num_active=A,
         ),
         num_threads,

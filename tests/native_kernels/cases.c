@@ -41,7 +41,8 @@ static float *draw_floats(size_t n) {
 
 /* Scales that are no infinite and no large numbers. */
 static void moderate(int kind, uint8_t *blocks, size_t bytes) {
-    static const int size[] = {18, 34, 144, 176, 210}, scale[] = {0, 0, 0, 0, 208};
+    static const int size[] = {18, 34, 144, 176, 210, 4, 2, 2};
+    static const int scale[] = {0, 0, 0, 0, 208, 2, 0, 0};
     for (size_t at = 0; at < bytes; at += (size_t)size[kind]) {
         uint8_t *high = blocks + at + scale[kind] + 1;
         *high = (uint8_t)(0x20 | (*high & 0x83));
@@ -49,8 +50,10 @@ static void moderate(int kind, uint8_t *blocks, size_t bytes) {
     }
 }
 
-/* How many values of K have a scale of their own. */
-static int unit(int kind) { return kind == MOTET_Q4_0 || kind == MOTET_Q8_0 ? 32 : 256; }
+/* What K must be a multiple of. */
+static int unit(int kind) {
+    return kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K ? 256 : 32;
+}
 
 /* Random tiles, by way of GGUF blocks and back. */
 static uint8_t *draw_tiles(int kind, int64_t rows, int64_t depth) {
@@ -127,13 +130,17 @@ static void compare(const char *what, const struct motet_level *level, float **f
     free(got);
 }
 
-static struct motet_block *round_cells(const struct motet_level *level, const float *x, int T,
-                                       int K, int nth) {
-    struct motet_block *blocks = room((size_t)T * (size_t)K / 32 * sizeof *blocks);
+/* The activations that weights of a kind take. */
+static void *taken_of(int kind, const struct motet_level *level, const float *x, int T, int K,
+                      int nth) {
+    void *taken = room((size_t)T * (size_t)motet_cell_bytes(kind, K));
     struct motet_quantise q = {
-        .level = level, .x = x, .blocks = blocks, .x_stride = K, .num_cells = T, .depth = K};
-    run(motet_quantise, &q, nth);
-    return blocks;
+        .level = level, .x = x, .blocks = taken, .x_stride = K, .num_cells = T, .depth = K};
+    if (motet_takes_floats(kind))
+        memcpy(taken, x, (size_t)T * (size_t)K * sizeof *x);
+    else
+        run(motet_quantise, &q, nth);
+    return taken;
 }
 
 static void products(const struct motet_level **levels, int num_levels) {
@@ -144,11 +151,11 @@ static void products(const struct motet_level **levels, int num_levels) {
     float *first = NULL;
     for (int i = 0; i < num_levels; i++) {
         const int nth = 1 + (int)draw(3);
-        struct motet_block *blocks = round_cells(levels[i], x, T, K, nth);
+        void *taken = taken_of(kind, levels[i], x, T, K, nth);
         struct motet_product p = {
             .level = levels[i],
             .weights = weights(kind, tiles, 1, N, K),
-            .blocks = blocks,
+            .activations = taken,
             .residual = residual,
             .out = room((size_t)T * (size_t)N * sizeof(float)),
             .residual_stride = N,
@@ -157,7 +164,7 @@ static void products(const struct motet_level **levels, int num_levels) {
         };
         run(motet_product, &p, nth);
         compare("product", levels[i], &first, p.out, (size_t)T * (size_t)N);
-        free(blocks);
+        free(taken);
     }
     free(first);
     free(residual);
@@ -180,13 +187,13 @@ static void feed_forwards(const struct motet_level **levels, int num_levels) {
     float *first = NULL;
     for (int i = 0; i < num_levels; i++) {
         const int nth = 1 + (int)draw(3);
-        struct motet_block *blocks = round_cells(levels[i], x, T, D, nth);
-        struct motet_block *hidden = room((size_t)T * (size_t)A * (size_t)F / 32 * sizeof *hidden);
+        void *taken = taken_of(kind, levels[i], x, T, D, nth);
+        void *hidden = room((size_t)(T * A) * (size_t)motet_cell_bytes(kind, F));
         struct motet_experts_up u = {
             .level = levels[i],
             .gate = weights(kind, gate, E, F, D),
             .up = weights(kind, up, E, F, D),
-            .blocks = blocks,
+            .activations = taken,
             .experts = chosen,
             .hidden = hidden,
             .experts_stride = A,
@@ -209,7 +216,7 @@ static void feed_forwards(const struct motet_level **levels, int num_levels) {
         };
         run(motet_experts_down, &d, nth);
         compare("feed-forward", levels[i], &first, d.out, (size_t)T * (size_t)D);
-        free(blocks);
+        free(taken);
         free(hidden);
     }
     free(first);

@@ -12,7 +12,9 @@ Doubles = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
 Q4, Q8 = GGMLType.Q4_0, GGMLType.Q8_0
-KINDS = (Q4, Q8, GGMLType.Q4_K, GGMLType.Q5_K, GGMLType.Q6_K)
+F32, F16, BF16 = GGMLType.F32, GGMLType.F16, GGMLType.BF16
+FLOATS = (F32, F16, BF16)
+KINDS = (Q4, Q8, GGMLType.Q4_K, GGMLType.Q5_K, GGMLType.Q6_K, *FLOATS)
 _HALVES = {  # of a block: where its half-precision scales stand
     Q4: [0], Q8: [0], GGMLType.Q4_K: [0, 2], GGMLType.Q5_K: [0, 2], GGMLType.Q6_K: [208],
 }  # fmt: skip
@@ -24,6 +26,8 @@ _MODERATE = {  # half-precision scales; those of K-quants are multiplied by up t
 def random_blocks(rng: np.random.Generator, kind: GGMLType, shape: tuple[int, ...]) -> Bytes:
     """GGUF blocks of random weights: every bit is random, but scales are moderate numbers."""
     num = int(np.prod(shape)) // kind.block_size
+    if kind in FLOATS:
+        return _as_floats(kind, rng.uniform(-0.2, 0.2, num).astype(np.float32))
     blocks = rng.integers(0, 256, (num, kind.block_bytes), dtype=np.uint8)
     for at in _HALVES[kind]:
         scales = rng.uniform(-_MODERATE[kind], _MODERATE[kind], (num, 1)).astype(np.float16)
@@ -34,10 +38,19 @@ def random_blocks(rng: np.random.Generator, kind: GGMLType, shape: tuple[int, ..
 def filled_blocks(kind: GGMLType, shape: tuple[int, ...], fill: int) -> Bytes:
     """GGUF blocks whose bytes are all `fill`, and whose scales are 1."""
     num = int(np.prod(shape)) // kind.block_size
+    if kind in FLOATS:
+        return _as_floats(kind, np.full(num, fill - 128, np.float32))
     blocks = np.full((num, kind.block_bytes), fill, np.uint8)
     for at in _HALVES[kind]:
         blocks[:, at : at + 2] = np.frombuffer(np.float16(1).tobytes(), np.uint8)
     return blocks.reshape(-1)
+
+
+def _as_floats(kind: GGMLType, x: Floats) -> Bytes:
+    """Numbers in a type of FLOATS; cut, not rounded, for BF16."""
+    if kind is BF16:
+        return (x.view(np.uint32) >> 16).astype(np.uint16).view(np.uint8)
+    return x.astype(np.float32 if kind is F32 else np.float16).view(np.uint8)
 
 
 def half_at(blocks: Bytes, at: int) -> Doubles:
@@ -47,6 +60,12 @@ def half_at(blocks: Bytes, at: int) -> Doubles:
 
 def dequantised(kind: GGMLType, shape: tuple[int, ...], blocks: Bytes) -> Doubles:
     """The numbers of GGUF blocks, from the definition of their format."""
+    if kind is BF16:
+        return (blocks.view(np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(
+            shape).astype(np.float64)  # fmt: skip
+    if kind in FLOATS:
+        dtype = np.float32 if kind is F32 else np.float16
+        return blocks.view(dtype).astype(np.float64).reshape(shape)
     rows = blocks.reshape(-1, kind.block_bytes)
     if kind is Q4:
         packed = rows[:, 2:]
@@ -96,24 +115,26 @@ def rounded(x_TK: Floats) -> tuple[NDArray[np.int8], Floats]:
     return np.rint(x * inverse).astype(np.int8), scale[..., 0].astype(np.float32)
 
 
-def as_rounded(x_TK: Floats) -> Doubles:
-    """What is left of activations when they are rounded to 8 bits."""
+def as_taken(kind: GGMLType, x_TK: Floats) -> Doubles:
+    """What is left of activations that weights of a kind take: rounded to 8 bits, or all."""
+    if kind in FLOATS:
+        return x_TK.astype(np.float64)
     values, scale = rounded(x_TK)
     return (values.astype(np.float64) * scale[..., None]).reshape(x_TK.shape)
 
 
 def experts(
-    gate_EFD: Doubles, up_EFD: Doubles, down_EDF: Doubles, x_TD: Floats,
+    kind: GGMLType, gate_EFD: Doubles, up_EFD: Doubles, down_EDF: Doubles, x_TD: Floats,
     chosen_TA: NDArray[np.int32], shares_TA: Floats,
 ) -> Doubles:  # fmt: skip
     """The feed-forward of a mixture of experts, [T, D]; activations rounded where kernels do."""
-    x = as_rounded(x_TD)
+    x = as_taken(kind, x_TD)
     out = np.zeros((x.shape[0], down_EDF.shape[1]))
     for t, a in np.ndindex(chosen_TA.shape):
         e = chosen_TA[t, a]
         gate, up = gate_EFD[e] @ x[t], up_EFD[e] @ x[t]
         hidden = (gate / (1 + np.exp(-gate)) * up).astype(np.float32)
-        out[t] += shares_TA[t, a] * (down_EDF[e] @ as_rounded(hidden[None])[0])
+        out[t] += shares_TA[t, a] * (down_EDF[e] @ as_taken(kind, hidden[None])[0])
     return out
 
 

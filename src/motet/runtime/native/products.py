@@ -1,7 +1,8 @@
 """Products with weights, each on the path that was chosen for it when the model was opened.
 
-Our own kernels take activations rounded to blocks of 8 bits; they are rounded once for all products
-that read them. A residual is added where the product is written.
+Our own kernels take float32 activations for float weights, and for others activations rounded to
+blocks of 8 bits: they are rounded once for all products that read them. A residual is added where
+the product is written.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from motet.runtime.native.kernels import (
     ExpertsUp,
     Product,
     Quantise,
+    activation_bytes,
     best_level,
     block_bytes,
+    takes_floats,
 )
 from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Model
@@ -67,10 +70,15 @@ class Products:
             level=best_level().address, weights=self.tiles[name], residual_stride=N, out_stride=N,
             num_cells=T,
         )  # fmt: skip
-        reads = {"blocks": self.blocks(x, T, self.model.weights[name].shape[1])}
+        reads = {"activations": self.taken(x, T, name)}
         if residual is not None:
             reads["residual"] = residual
         return self.build.custom("motet_product", product, (T, N), reads, result="out")
+
+    def taken(self, x: int, T: int, name: str) -> int:
+        """x [T, depth] as our own product with the weight called `name` takes it."""
+        weight = self.model.weights[name]
+        return x if takes_floats(weight.type) else self.blocks(x, T, weight.shape[-1])
 
     def blocks(self, x: int, T: int, depth: int) -> int:
         """x [T, depth] rounded to 8 bits, once for all products that read it."""
@@ -111,9 +119,10 @@ class Products:
         first = ExpertsUp(
             level=level, gate=gate, up=up, experts_stride=num_experts, num_cells=T, num_active=A
         )
+        hidden_bytes = activation_bytes(self.model.weights[names[2]].type, 1, F)
         hidden = self.build.custom(
-            "motet_experts_up", first, (T, A, block_bytes(1, F) // 4),
-            {"blocks": self.blocks(normed, T, D), **reads}, result="hidden",
+            "motet_experts_up", first, (T, A, hidden_bytes // 4),
+            {"activations": self.taken(normed, T, names[0]), **reads}, result="hidden",
         )  # fmt: skip
         if routed is not None:
             reads["shares"] = routed.shares

@@ -2,7 +2,7 @@
 
 The C sources beside this file are compiled into `motet.runtime.native._kernels`; its functions are
 handed to ggml as custom operations (see `motet.runtime.native.extension`). Products take weights
-of 4 or 8 bits from tiles of 16 rows, so that a few cells cost what it costs to read the weights.
+from tiles of 16 rows, so that a few cells cost what it costs to read the weights once.
 """
 
 from motet.runtime.native.kernels.bandwidth import read_bandwidth
@@ -18,10 +18,12 @@ from motet.runtime.native.kernels.structures import (
     block_bytes,
 )
 from motet.runtime.native.kernels.tiles import (
+    activation_bytes,
     deinterleave,
     fits,
     interleave,
     misfit,
+    takes_floats,
     tile_bytes,
     weights_of,
 )
@@ -35,6 +37,7 @@ __all__ = [
     "Progress",
     "Quantise",
     "Weights",
+    "activation_bytes",
     "all_levels",
     "best_level",
     "block_bytes",
@@ -44,6 +47,7 @@ __all__ = [
     "levels",
     "misfit",
     "read_bandwidth",
+    "takes_floats",
     "tile_bytes",
     "weights_of",
 ]

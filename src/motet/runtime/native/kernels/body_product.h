@@ -50,11 +50,36 @@ INLINE void add_tile(const int kind, const uint8_t *tile, const struct motet_blo
     }
 }
 
+INLINE floats floats_from(const int kind, const uint8_t *p) {
+    if (kind == MOTET_F32) return floats_load((const float *)(const void *)p);
+    return kind == MOTET_F16 ? floats_from_halves(p) : floats_from_bfloat16(p);
+}
+
+/* Floats: 32 values of each row for `num` cells. */
+INLINE void add_float_tile(const int kind, const uint8_t *tile, const void *const *cells,
+                           const int num, int64_t b, int first, floats (*total)[STRIPES]) {
+    const int size = kind == MOTET_F32 ? 4 : 2;
+    for (int k = 0; k < MOTET_BLOCK_VALUES; k++) {
+        const uint8_t *p = tile + (k * MOTET_TILE_ROWS + first) * size;
+        floats w[STRIPES];
+        if (first == 0) prefetch(p + PREFETCH_BYTES);
+        UNROLL for (int s = 0; s < STRIPES; s++) w[s] = floats_from(kind, p + s * LANES * size);
+        UNROLL for (int c = 0; c < num; c++) {
+            const floats x = floats_all(((const float *)cells[c])[b * MOTET_BLOCK_VALUES + k]);
+            UNROLL for (int s = 0; s < STRIPES; s++) total[c][s] = floats_fma(x, w[s], total[c][s]);
+        }
+    }
+}
+
 /* All tiles of 16 rows for `num` cells. */
 INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
-                          const struct motet_block *const *cells, const int num, float *out,
+                          const void *const *activations, const int num, float *out,
                           int64_t stride) {
-    const int blocks = kind == MOTET_Q4_0 || kind == MOTET_Q8_0 ? 1 : 8; /* of a tile */
+    const struct motet_block *cells[CELLS];
+    if (!motet_takes_floats(kind))
+        UNROLL for (int c = 0; c < num; c++) cells[c] = activations[c];
+    const int is_k_quant = kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K;
+    const int blocks = is_k_quant ? 8 : 1; /* of a tile */
     const int64_t tile_bytes = motet_tile_bytes(kind) * blocks / 8;
     for (int first = 0; first < MOTET_TILE_ROWS; first += STRIPES * LANES) {
         const uint8_t *tile = tiles;
@@ -62,11 +87,13 @@ INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
         UNROLL for (int c = 0; c < num; c++)
             UNROLL for (int s = 0; s < STRIPES; s++) total[c][s] = floats_all(0.0f);
         for (int64_t b = 0; b < n; b += blocks, tile += tile_bytes) {
-            if (blocks == 1) {
+            if (is_k_quant) {
+                add_k_tile(kind, tile, cells, num, b, first, total);
+            } else if (motet_takes_floats(kind)) {
+                add_float_tile(kind, tile, activations, num, b, first, total);
+            } else {
                 if (first == 0) prefetch_lines(tile, kind == MOTET_Q4_0 ? 288 : 544);
                 add_tile(kind, tile, cells, num, b, first, total);
-            } else {
-                add_k_tile(kind, tile, cells, num, b, first, total);
             }
         }
         UNROLL for (int c = 0; c < num; c++)
@@ -76,9 +103,8 @@ INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
 }
 
 /* A loop for each number of cells up to CELLS, so that all sums stay in registers. */
-INLINE void product(const int kind, const uint8_t *tiles, int64_t n,
-                    const struct motet_block *const *cells, int64_t num, float *out,
-                    int64_t stride) {
+INLINE void product(const int kind, const uint8_t *tiles, int64_t n, const void *const *cells,
+                    int64_t num, float *out, int64_t stride) {
     for (; num >= CELLS; num -= CELLS, cells += CELLS, out += CELLS * stride)
         product_cells(kind, tiles, n, cells, CELLS, out, stride);
     switch (num) {
@@ -98,9 +124,8 @@ INLINE void product(const int kind, const uint8_t *tiles, int64_t n,
 }
 
 #define PRODUCT(name, kind)                                                                        \
-    static TARGET void name(const uint8_t *tiles, int64_t n,                                       \
-                            const struct motet_block *const *cells, int64_t num, float *out,       \
-                            int64_t stride) {                                                      \
+    static TARGET void name(const uint8_t *tiles, int64_t n, const void *const *cells,             \
+                            int64_t num, float *out, int64_t stride) {                             \
         product(kind, tiles, n, cells, num, out, stride);                                          \
     }
 PRODUCT(product_q4_0, MOTET_Q4_0)
@@ -108,3 +133,6 @@ PRODUCT(product_q8_0, MOTET_Q8_0)
 PRODUCT(product_q4_k, MOTET_Q4_K)
 PRODUCT(product_q5_k, MOTET_Q5_K)
 PRODUCT(product_q6_k, MOTET_Q6_K)
+PRODUCT(product_f32, MOTET_F32)
+PRODUCT(product_f16, MOTET_F16)
+PRODUCT(product_bf16, MOTET_BF16)

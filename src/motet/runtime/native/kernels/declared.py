@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 from ctypes import c_char_p, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 
+from motet.errors import SettingError
 from motet.runtime.native import extension
+from motet.runtime.native.kernels.structures import (
+    BLOCK_BYTES,
+    ExpertsDown,
+    ExpertsUp,
+    Product,
+    Quantise,
+    Weights,
+)
 
 
 @cache
 def library() -> ctypes.CDLL:
-    """The extension's shared object; SettingError if the package was installed without it."""
+    """The extension's shared object; SettingError if it is missing or of another version."""
     found = extension.library()
+    check(found)
     declare(found)
     return found
+
+
+def check(found: ctypes.CDLL) -> None:
+    """Raise SettingError if the extension was compiled from other structures than Python's."""
+    mirrors = (Weights, Quantise, Product, ExpertsUp, ExpertsDown)
+    wanted = [BLOCK_BYTES, *map(ctypes.sizeof, mirrors)]
+    lengths = (c_int64 * len(wanted))()
+    with suppress(AttributeError):  # older than the function
+        found.motet_structure_bytes(lengths)
+    if list(lengths) != wanted:
+        raise SettingError(
+            "compiled kernels", expected="those of this version",
+            got=f"structures of {list(lengths)} bytes", fix="build them again",
+        )  # fmt: skip
 
 
 def declare(found: ctypes.CDLL) -> None:

@@ -50,13 +50,14 @@ static int cells_of_chunk(int num_cells, int start) {
 /* 32 rows of gate and up for some slots of one expert. */
 static void up_rows(const struct motet_experts_up *u, int64_t expert, int64_t part, int64_t start,
                     const int32_t *slots, int num) {
-    const int64_t in_blocks = u->gate.depth / MOTET_BLOCK_VALUES;
-    const int64_t out_blocks = u->gate.num_rows / MOTET_BLOCK_VALUES;
-    const struct motet_block *cells[MOTET_CELLS_AT_ONCE];
+    const int64_t in_bytes = motet_cell_bytes(u->gate.kind, u->gate.depth);
+    const int64_t out_bytes = motet_cell_bytes(u->gate.kind, u->gate.num_rows);
+    const int64_t part_bytes = motet_cell_bytes(u->gate.kind, MOTET_BLOCK_VALUES);
+    const void *cells[MOTET_CELLS_AT_ONCE];
     float gate[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
     float up[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
     for (int i = 0; i < num; i++)
-        cells[i] = u->blocks + (start + slots[i] / u->num_active) * in_blocks;
+        cells[i] = (const char *)u->activations + (start + slots[i] / u->num_active) * in_bytes;
     for (int half = 0; half < 2; half++)
         motet_multiply(u->level, &u->gate, expert, 2 * part + half, cells, num,
                        gate[0] + half * MOTET_TILE_ROWS, MOTET_BLOCK_VALUES);
@@ -66,7 +67,11 @@ static void up_rows(const struct motet_experts_up *u, int64_t expert, int64_t pa
     u->level->swiglu(gate[0], up[0], (int64_t)num * MOTET_BLOCK_VALUES);
     for (int i = 0; i < num; i++) {
         const int64_t slot = start * u->num_active + slots[i];
-        u->level->quantise(gate[i], u->hidden + slot * out_blocks + part, 1);
+        char *hidden = (char *)u->hidden + slot * out_bytes + part * part_bytes;
+        if (motet_takes_floats(u->gate.kind))
+            memcpy(hidden, gate[i], sizeof gate[i]);
+        else
+            u->level->quantise(gate[i], (struct motet_block *)(void *)hidden, 1);
     }
 }
 
@@ -99,11 +104,11 @@ void motet_experts_up(struct ggml_tensor *dst, int ith, int nth, void *userdata)
 /* Adds 16 rows of one expert's down to the cells of some slots. */
 static void down_rows(const struct motet_experts_down *d, int64_t expert, int64_t group,
                       int64_t start, const int32_t *slots, int num) {
-    const int64_t blocks = d->down.depth / MOTET_BLOCK_VALUES;
-    const struct motet_block *cells[MOTET_CELLS_AT_ONCE];
+    const int64_t cell_bytes = motet_cell_bytes(d->down.kind, d->down.depth);
+    const void *cells[MOTET_CELLS_AT_ONCE];
     float y[MOTET_CELLS_AT_ONCE][MOTET_TILE_ROWS];
     for (int i = 0; i < num; i++)
-        cells[i] = d->hidden + (start * d->num_active + slots[i]) * blocks;
+        cells[i] = (const char *)d->hidden + (start * d->num_active + slots[i]) * cell_bytes;
     motet_multiply(d->level, &d->down, expert, group, cells, num, y[0], MOTET_TILE_ROWS);
     for (int i = 0; i < num; i++) {
         const int64_t cell = start + slots[i] / d->num_active, choice = slots[i] % d->num_active;

@@ -26,17 +26,30 @@ static void move_block(int kind, uint8_t *block, uint8_t *tile, int lane, int to
     }
 }
 
+/* One row's 32 floats. */
+static void move_floats(int kind, uint8_t *block, uint8_t *tile, int lane, int to_tiles) {
+    const size_t size = kind == MOTET_F32 ? 4 : 2;
+    for (size_t k = 0; k < MOTET_BLOCK_VALUES; k++) {
+        uint8_t *value = block + k * size;
+        uint8_t *place = tile + (k * MOTET_TILE_ROWS + (size_t)lane) * size;
+        memcpy(to_tiles ? place : value, to_tiles ? value : place, size);
+    }
+}
+
 static void move(int kind, uint8_t *blocks, uint8_t *tiles, int64_t first, int64_t last,
                  int64_t depth, int to_tiles) {
-    const int simple = kind == MOTET_Q4_0 || kind == MOTET_Q8_0;
-    const int64_t n = depth / (simple ? MOTET_BLOCK_VALUES : MOTET_K_VALUES);
-    const int64_t tile = motet_tile_bytes(kind) / (simple ? 8 : 1), block = tile / MOTET_TILE_ROWS;
+    const int is_k_quant = kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K;
+    const int64_t n = depth / (is_k_quant ? MOTET_K_VALUES : MOTET_BLOCK_VALUES);
+    const int64_t tile = motet_tile_bytes(kind) / (is_k_quant ? 1 : 8);
+    const int64_t block = tile / MOTET_TILE_ROWS;
     for (int64_t row = first; row < last; row++)
         for (int64_t b = 0; b < n; b++) {
             uint8_t *in_blocks = blocks + (row * n + b) * block;
             uint8_t *in_tiles = tiles + (row / MOTET_TILE_ROWS * n + b) * tile;
             const int lane = (int)(row % MOTET_TILE_ROWS);
-            if (simple)
+            if (motet_takes_floats(kind))
+                move_floats(kind, in_blocks, in_tiles, lane, to_tiles);
+            else if (!is_k_quant)
                 move_block(kind, in_blocks, in_tiles, lane, to_tiles);
             else if (to_tiles)
                 motet_k_to_tile(kind, in_blocks, in_tiles, lane);

@@ -19,6 +19,10 @@ INLINE void floats_store(float *p, floats x) { _mm256_storeu_ps(p, x); }
 INLINE floats floats_from_halves(const void *p) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
 }
+INLINE floats floats_from_bfloat16(const void *p) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
 INLINE floats floats_from_int8(const int8_t *p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }

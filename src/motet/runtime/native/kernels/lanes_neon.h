@@ -25,6 +25,9 @@ INLINE void floats_store(float *p, floats x) { vst1q_f32(p, x); }
 INLINE floats floats_from_halves(const void *p) {
     return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)p)));
 }
+INLINE floats floats_from_bfloat16(const void *p) {
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16((const uint16_t *)p), 16));
+}
 INLINE floats floats_from_int8(const int8_t *p) {
     int32_t four;
     memcpy(&four, p, sizeof four);

@@ -63,6 +63,17 @@ INLINE floats floats_from_halves(const void *p) {
     }
     return result;
 }
+INLINE floats floats_from_bfloat16(const void *p) {
+    const uint8_t *source = p;
+    floats result;
+    EACH {
+        uint16_t half;
+        memcpy(&half, source + 2 * i, sizeof half);
+        const uint32_t bits = (uint32_t)half << 16;
+        memcpy(&result.lane[i], &bits, sizeof bits);
+    }
+    return result;
+}
 INLINE floats floats_from_int8(const int8_t *p) {
     floats result;
     EACH result.lane[i] = (float)p[i];

@@ -36,10 +36,9 @@ struct motet_level {
     void (*quantise)(const float *x, struct motet_block *blocks, int64_t n);
 
     /* By kind: out [cell][16] for 16 rows of weights of K = 32 n and any number of cells, each
-     * given by its n blocks; `stride` is in floats. */
-    void (*product[MOTET_KINDS])(const uint8_t *tiles, int64_t n,
-                                 const struct motet_block *const *cells, int64_t num_cells,
-                                 float *out, int64_t stride);
+     * given by its n blocks or 32 n floats; `stride` is in floats. */
+    void (*product[MOTET_KINDS])(const uint8_t *tiles, int64_t n, const void *const *cells,
+                                 int64_t num_cells, float *out, int64_t stride);
 
     /* gate [n] becomes silu(gate) * up; n a multiple of 16. */
     void (*swiglu)(float *gate, const float *up, int64_t n);
@@ -71,14 +70,23 @@ enum { MOTET_CELLS_AT_ONCE = 64 }; /* the most that a kernel hands to `product` 
 
 /* Bytes of 16 rows times 256 values. */
 static inline int64_t motet_tile_bytes(int kind) {
-    static const int16_t bytes[MOTET_KINDS] = {8 * 288, 8 * 544, 2304, 2816, 3360};
+    static const int16_t bytes[MOTET_KINDS] = {8 * 288, 8 * 544, 2304,  2816,
+                                               3360,    16384,   8192, 8192};
     return bytes[kind];
+}
+
+static inline int motet_takes_floats(int kind) { return kind >= MOTET_F32; }
+
+/* Bytes of one cell's activations for weights of a kind. */
+static inline int64_t motet_cell_bytes(int kind, int64_t depth) {
+    if (motet_takes_floats(kind)) return depth * (int64_t)sizeof(float);
+    return depth / MOTET_BLOCK_VALUES * (int64_t)sizeof(struct motet_block);
 }
 
 /* out [cell][16] for group `group` of 16 rows of one expert's weights. */
 static inline void motet_multiply(const struct motet_level *level, const struct motet_weights *w,
                                   int64_t expert, int64_t group,
-                                  const struct motet_block *const *cells, int64_t num, float *out,
+                                  const void *const *cells, int64_t num, float *out,
                                   int64_t stride) {
     const int64_t n = w->depth / MOTET_BLOCK_VALUES;
     const uint8_t *tiles = (const uint8_t *)w->tiles + expert * w->expert_bytes;

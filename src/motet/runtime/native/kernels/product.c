@@ -3,8 +3,8 @@
 #include "schedule.h"
 
 enum {
-    QUANTISE_BLOCKS = 64,         /* one unit of rounding */
-    CACHE_BYTES = 384 * 1024,     /* of activations, to be read again and again from the L2 cache */
+    QUANTISE_BLOCKS = 64,     /* one unit of rounding */
+    CACHE_BYTES = 384 * 1024, /* of activations, to be read again and again from the L2 cache */
 };
 
 void motet_quantise(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
@@ -25,8 +25,8 @@ void motet_quantise(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
 }
 
 /* Cells that are worked on together: as many as stay in the cache, a multiple of 8. */
-static int64_t cells_at_once(int64_t blocks) {
-    const int64_t num = CACHE_BYTES / (blocks * (int64_t)sizeof(struct motet_block)) / 8 * 8;
+static int64_t cells_at_once(int64_t cell_bytes) {
+    const int64_t num = CACHE_BYTES / cell_bytes / 8 * 8;
     return num < 8 ? 8 : num > MOTET_CELLS_AT_ONCE ? MOTET_CELLS_AT_ONCE : num;
 }
 
@@ -41,13 +41,14 @@ void motet_product(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
     (void)ith;
     struct motet_product *p = userdata;
     const struct motet_weights *w = &p->weights;
-    const int64_t blocks = w->depth / MOTET_BLOCK_VALUES, groups = w->num_rows / MOTET_TILE_ROWS;
-    const int64_t at_once = cells_at_once(blocks);
-    const struct motet_block *cells[MOTET_CELLS_AT_ONCE];
+    const int64_t cell_bytes = motet_cell_bytes(w->kind, w->depth);
+    const int64_t groups = w->num_rows / MOTET_TILE_ROWS, at_once = cells_at_once(cell_bytes);
+    const void *cells[MOTET_CELLS_AT_ONCE];
     int64_t before = 0; /* units of the cells before `start` */
     for (int64_t start = 0; start < p->num_cells; start += at_once, before += groups) {
         const int64_t left = p->num_cells - start, num = left < at_once ? left : at_once;
-        for (int64_t c = 0; c < num; c++) cells[c] = p->blocks + (start + c) * blocks;
+        for (int64_t c = 0; c < num; c++)
+            cells[c] = (const char *)p->activations + (start + c) * cell_bytes;
         int64_t first, taken;
         while ((taken = take_units(&p->progress, before + groups, nth, &first)))
             for (int64_t group = first - before; group < first - before + taken; group++) {

@@ -19,13 +19,15 @@
  *     bits 0 to 3 those of values 16+4i+j, i = 0 to 3;
  *   Q6_K (3360): 16 half-precision d; for each b 16 8-bit scales of values 0 to 15, and 16 of the
  *     others; for each b nibbles, and for each half of the values 64 bytes [row][j] with the upper
- *     two bits of values 4i+j: i = 0 in bits 4 and 5, 1 in 6 and 7, 2 in 0 and 1, 3 in 2 and 3.
+ *     two bits of values 4i+j: i = 0 in bits 4 and 5, 1 in 6 and 7, 2 in 0 and 1, 3 in 2 and 3;
+ *   F32 (2048), F16, BF16 (1024): for each of 32 values 16 rows.
  *
  * Tiles need an alignment of 2 bytes; 64 is best.
  *
- * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`). Sums of
- * integers are exact and float32 sums go along K with fused multiply-adds, so the results are the
- * same bits for every instruction set, number of threads and number of cells.
+ * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`); only weights
+ * that are floats take them as float32. Sums of integers are exact and float32 sums go along K with
+ * fused multiply-adds, so the results are the same bits for every instruction set, number of threads
+ * and number of cells.
  */
 #ifndef MOTET_PRODUCTS_H
 #define MOTET_PRODUCTS_H
@@ -39,7 +41,17 @@ enum {
     MOTET_MAX_EXPERTS = 256,
 };
 
-enum motet_weight_kind { MOTET_Q4_0, MOTET_Q8_0, MOTET_Q4_K, MOTET_Q5_K, MOTET_Q6_K, MOTET_KINDS };
+enum motet_weight_kind {
+    MOTET_Q4_0,
+    MOTET_Q8_0,
+    MOTET_Q4_K,
+    MOTET_Q5_K,
+    MOTET_Q6_K,
+    MOTET_F32,
+    MOTET_F16,
+    MOTET_BF16,
+    MOTET_KINDS
+};
 
 /* 32 activations: value i is scale * values[i]. The sums take back what was added to weights. */
 struct motet_block {
@@ -77,26 +89,27 @@ struct motet_quantise {
     struct motet_progress progress;
 };
 
-/* out [T][N] = residual [T][N] + blocks [T][K/32] times weights. */
+/* out [T][N] = residual [T][N] + activations times weights. */
 struct motet_product {
     const struct motet_level *level;
     struct motet_weights weights;
-    const struct motet_block *blocks;
-    const float *residual; /* may be null: none; may be `out` */
+    const void *activations; /* blocks [T][K/32]; float32 [T][K] if the weights are floats */
+    const float *residual;   /* may be null: none; may be `out` */
     float *out;
     int64_t residual_stride, out_stride; /* floats from cell to cell */
     int32_t num_cells;
     struct motet_progress progress;
 };
 
-/* hidden [T][A][F/32] = silu(gate x) * (up x) for the A experts of each cell. */
+/* hidden [T][A][F] = silu(gate x) * (up x) for the A experts of each cell. Gate, up and down are all
+ * floats, or none is; hidden are then float32, or else blocks. */
 struct motet_experts_up {
     const struct motet_level *level;
     struct motet_weights gate, up;    /* [E][F][D], F a multiple of 32 */
-    const struct motet_block *blocks; /* [T][D/32] */
+    const void *activations;          /* [T][D], as in motet_product */
     const int32_t *experts;           /* [T][A], all different in a cell; null: expert 0 (a dense
                                          feed-forward, A = 1) */
-    struct motet_block *hidden;
+    void *hidden;
     int64_t experts_stride; /* int32s from cell to cell */
     int32_t num_cells, num_active; /* T; A <= MOTET_MAX_ACTIVE */
     struct motet_progress progress;
@@ -107,7 +120,7 @@ struct motet_experts_up {
 struct motet_experts_down {
     const struct motet_level *level;
     struct motet_weights down;        /* [E][D][F] */
-    const struct motet_block *hidden; /* [T][A][F/32] */
+    const void *hidden;
     const int32_t *experts;           /* as in motet_experts_up */
     const float *shares;              /* [T][A]; null: all 1 */
     const float *residual;            /* may be null: none; may be `out` */

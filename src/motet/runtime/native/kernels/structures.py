@@ -1,7 +1,7 @@
 """What the products find at `userdata`: the structures of kernels/products.h.
 
 Every structure must stay where it is, and what its pointers name must stay alive, as long as a
-graph may run it.
+graph may run it. Activations are blocks (see `block_bytes`), or float32 if the weights are floats.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Quantise(ctypes.Structure):
 
 
 class Product(ctypes.Structure):
-    """`struct motet_product`: out [T, N] = residual + blocks [T, K/32] times weights."""
+    """`struct motet_product`: out [T, N] = residual + activations [T, K] times weights."""
 
     _fields_ = (
         ("level", c_void_p),
         ("weights", Weights),
-        ("blocks", c_void_p),
+        ("activations", c_void_p),
         ("residual", c_void_p),  # or null
         ("out", c_void_p),
         ("residual_stride", c_int64),
@@ -71,13 +71,13 @@ class Product(ctypes.Structure):
 
 
 class ExpertsUp(ctypes.Structure):
-    """`struct motet_experts_up`: hidden [T, A, F/32] = silu(gate x) * (up x)."""
+    """`struct motet_experts_up`: hidden [T, A, F] = silu(gate x) * (up x)."""
 
     _fields_ = (
         ("level", c_void_p),
         ("gate", Weights),
         ("up", Weights),
-        ("blocks", c_void_p),
+        ("activations", c_void_p),
         ("experts", c_void_p),  # or null: a dense feed-forward
         ("hidden", c_void_p),
         ("experts_stride", c_int64),

@@ -15,14 +15,17 @@ from motet.errors import CheckpointError
 from motet.formats.ggml_types import GGMLType
 from motet.runtime.native.kernels.declared import library
 from motet.runtime.native.kernels.structures import (
+    BLOCK_VALUES,
     MAX_EXPERTS,
     TILE_ROWS,
     Weights,
+    block_bytes,
 )
 
 Bytes = NDArray[np.uint8]
 _KINDS = {  # as the kernels number them
     GGMLType.Q4_0: 0, GGMLType.Q8_0: 1, GGMLType.Q4_K: 2, GGMLType.Q5_K: 3, GGMLType.Q6_K: 4,
+    GGMLType.F32: 5, GGMLType.F16: 6, GGMLType.BF16: 7,
 }  # fmt: skip
 
 
@@ -32,8 +35,9 @@ def misfit(kind: GGMLType, shape: tuple[int, ...]) -> str | None:
         return f"{kind.name} weights ({', '.join(fitting.name for fitting in _KINDS)} fit)"
     if len(shape) not in (2, 3):
         return f"{len(shape)} dimensions"
-    if shape[-1] % kind.block_size or shape[-1] == 0:
-        return f"depth {shape[-1]} is not a multiple of {kind.block_size}"
+    unit = max(BLOCK_VALUES, kind.block_size)
+    if shape[-1] % unit or shape[-1] == 0:
+        return f"depth {shape[-1]} is not a multiple of {unit}"
     if shape[-2] % TILE_ROWS or shape[-2] == 0:
         return f"{shape[-2]} rows are not a multiple of {TILE_ROWS}"
     if len(shape) == 3 and not 0 < shape[0] <= MAX_EXPERTS:
@@ -48,6 +52,19 @@ def fits(kind: GGMLType, shape: tuple[int, ...]) -> bool:
     is so if `down`, [E, D, F], fits.
     """
     return misfit(kind, shape) is None
+
+
+def takes_floats(kind: GGMLType) -> bool:
+    """Whether activations are float32 for weights of this type, or else rounded to blocks.
+
+    Gate, up and down of one feed-forward must agree in this.
+    """
+    return kind in (GGMLType.F32, GGMLType.F16, GGMLType.BF16)
+
+
+def activation_bytes(kind: GGMLType, num_cells: int, depth: int) -> int:
+    """Bytes of the activations of `num_cells` cells for weights [N, depth] of this type."""
+    return 4 * num_cells * depth if takes_floats(kind) else block_bytes(num_cells, depth)
 
 
 def tile_bytes(kind: GGMLType, shape: tuple[int, ...]) -> int:
