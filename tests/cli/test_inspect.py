@@ -55,8 +55,9 @@ Cost
   a session of 600 rows  294,912 bytes (295 kB), keys as f16
 
 Products with weights, in the native runtime
-  F32 by own kernels  25 (compiled for HERE)
-  F32 by ggml         3 (8 rows are not a multiple of 16)
+  F32 by own kernels  13 (compiled for HERE)
+  F32 by ggml         3 (depth 48 is not a multiple of 32); 9 (depth 16 is not a multiple of 32); \
+3 (8 rows are not a multiple of 16)
 """
     )
 
@@ -96,7 +97,8 @@ Cost
   a session of 600 rows  393,216 bytes (393 kB), keys as f16
 
 Products with weights, in the native runtime
-  BF16 by own kernels  25 (compiled for HERE)
+  BF16 by own kernels  13 (compiled for HERE)
+  BF16 by ggml         3 (depth 48 is not a multiple of 32); 9 (depth 16 is not a multiple of 32)
   F32 by ggml          3 (8 rows are not a multiple of 16)
 """
     )
@@ -132,7 +134,8 @@ Cost
   a session of 600 rows  76,800 bytes (76.8 kB), keys as f16
 
 Products with weights, in the native runtime
-  F32 by own kernels  15 (compiled for HERE)
+  F32 by own kernels  9 (compiled for HERE)
+  F32 by ggml         6 (depth 48 is not a multiple of 32)
 """
     )
 
