@@ -157,7 +157,7 @@ def test_the_embedded_model_stays_within_its_stated_divergence() -> None:
                 measured.kernels: measured
                 for measured in study.measure(Quant(name), passages, [], [], lambda *_: _nothing)
             }
-            assert Kernels.OWN in found or name == "f16" or not HAS_OWN
+            assert (Kernels.OWN in found) == HAS_OWN
             for measured in found.values():
                 assert measured.divergence.mean <= most, f"law 16: {name}"
             if Kernels.OWN in found:

@@ -137,7 +137,13 @@ class Study:
 
     def _opened(self, file: Path, kernels: Kernels, cache: KVType) -> NativeRuntime:
         model = map_gguf(read_gguf(file))
-        return NativeRuntime(model, kv_type=cache, num_threads=self._num_threads, kernels=kernels)
+        return NativeRuntime(
+            model,
+            kv_type=cache,
+            num_threads=self._num_threads,
+            kernels=kernels,
+            tiles_folder=Path(self._folder.name),
+        )
 
 
 def fits(directory: ModelDirectory, quant: Quant) -> bool:
