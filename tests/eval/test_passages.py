@@ -69,12 +69,12 @@ def test_conversations_are_what_the_model_says(engine: Engine[object]) -> None:
 def test_prompts_that_are_no_messages_are_named(engine: Engine[object]) -> None:
     with pytest.raises(InputError, match=r"^here:7: message: expected text without control"):
         conversations_of(engine, [PROMPTS[0], Prompt("here:7", "\x07")], 1)
-    with pytest.raises(InputError, match="prompts: expected at least two, got 1"):
-        conversations_of(engine, PROMPTS[:1], 1)
 
 
 def test_prompts_are_the_lines_that_say_something() -> None:
     assert prompts_of("one\n\n  \ntwo\n", "f.txt") == [("f.txt:1", "one"), ("f.txt:4", "two")]
+    with pytest.raises(InputError, match=r"f\.txt: expected at least two prompts.*, got 1"):
+        prompts_of("one\n\n", "f.txt")
 
 
 def test_development_prompts_are_fixed_by_the_seed() -> None:

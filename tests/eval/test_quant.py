@@ -122,9 +122,11 @@ def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert "no-such-model" in refused(capsys, "no-such-model")
     assert "--text: expected a UTF-8" in refused(capsys, EMBEDDED, "--text", tmp_path / "none")
     (tmp_path / "one").write_text("Hello")
-    assert "prompts: expected at least two" in refused(
-        capsys, EMBEDDED, "--text", tmp_path / "one", "--num-problems", 0
-    )
+    told = refused(capsys, tmp_path / "one")
+    assert "model: expected a directory" in told
+    assert "motet convert makes a directory of it" in told
+    told = refused(capsys, EMBEDDED, "--text", tmp_path / "one")
+    assert "one: expected at least two prompts" in told
 
 
 def test_files_vanish_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

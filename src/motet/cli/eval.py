@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,11 +18,13 @@ from motet import __version__
 from motet.bench.hardware import read_hardware
 from motet.cli.printable import json_line, printable
 from motet.data.tiny.mixture import held_out_problems
+from motet.engine import Engine
 from motet.errors import InputError, SettingError
 from motet.eval import report
 from motet.eval.answers import Answers, ask
 from motet.eval.passages import (
     NUM_PROMPTS,
+    Passage,
     conversations_of,
     development_prompts,
     pieces_of,
@@ -80,6 +82,11 @@ def quant(
 
     All variants read the same rows and answer the same problems. Ends with one line of JSON.
     """
+    if Path(model).is_file():
+        raise InputError(
+            "model", expected="a directory, whose weights are as they were learned",
+            got=f"the file {model}", fix="motet convert makes a directory of it",
+        )  # fmt: skip
     directory = read_directory(model)
     kinds = _kinds(directory, quants)
     if num_problems is None:
@@ -90,17 +97,12 @@ def quant(
     if seed is not None and not has_channels and not num_problems:
         raise SettingError("--seed", expected="none: nothing is drawn here", got=seed)
     seed = _DEFAULT_SEED if seed is None else seed
-    content = None if text is None else read_text(text)
+    passages_of = _passages_of(text, seed, has_channels=has_channels)
     tasks = held_out_problems(num_problems, seed)
     with _progress() as begin, Study(directory, threads) as study:
         engine = study.reference
         advance = begin("float32", len(tasks))
-        if content is None or text is None:
-            passages = conversations_of(engine, development_prompts(seed), seed)
-        elif has_channels:
-            passages = conversations_of(engine, prompts_of(content, str(text)), seed)
-        else:
-            passages = pieces_of(content, engine.codec, engine.runtime.context_rows)
+        passages = passages_of(engine)
         answered = ask(engine, tasks, advance)
         results = [
             measured
@@ -130,6 +132,17 @@ def quant(
             }
         )
     )
+
+
+def _passages_of(
+    text: Path | None, seed: int, *, has_channels: bool
+) -> Callable[[Engine[Any]], list[Passage]]:
+    """What the float32 model will read or say; mistakes in the file are told at once."""
+    content = None if text is None else read_text(text)
+    if content is not None and not has_channels:
+        return lambda engine: pieces_of(content, engine.codec, engine.runtime.context_rows)
+    prompts = development_prompts(seed) if content is None else prompts_of(content, str(text))
+    return lambda engine: conversations_of(engine, prompts, seed)
 
 
 def _kinds(directory: ModelDirectory, quants: Sequence[Quant] | None) -> list[Quant]:

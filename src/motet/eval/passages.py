@@ -50,9 +50,12 @@ def read_text(file: Path) -> str:
 
 
 def prompts_of(text: str, name: str) -> list[Prompt]:
-    """The lines of a text that say something. name: of its file."""
+    """The lines of a text that say something, at least two or InputError. name: of its file."""
     lines = enumerate(text.splitlines(), start=1)
-    return [Prompt(f"{name}:{number}", line) for number, line in lines if line.strip()]
+    prompts = [Prompt(f"{name}:{number}", line) for number, line in lines if line.strip()]
+    if len(prompts) < 2:
+        raise InputError(name, expected="at least two prompts, each on a line", got=len(prompts))
+    return prompts
 
 
 def development_prompts(seed: int) -> list[Prompt]:
@@ -79,10 +82,8 @@ def pieces_of(text: str, codec: StreamCodec, context_rows: int) -> list[Passage]
 def conversations_of(engine: Engine[Any], prompts: Sequence[Prompt], seed: int) -> list[Passage]:
     """What a model says to each prompt, in a session of its own, with its recommended sampling.
 
-    InputError if there are fewer than two prompts, or one of them can't be a message.
+    InputError if one of them can't be a message.
     """
-    if len(prompts) < 2:
-        raise InputError("prompts", expected="at least two", got=len(prompts))
     settings = engine.settings(seed=seed)
     context_rows = min(CONVERSATION_ROWS, engine.runtime.context_rows)
     passages = []
