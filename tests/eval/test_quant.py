@@ -93,16 +93,22 @@ def test_only_json_on_stdout(capsys: pytest.CaptureFixture[str], prompts: Path) 
 
 
 def test_types_that_no_row_fits_are_left_out(
-    capsys: pytest.CaptureFixture[str], prompts: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Rows of 32 and 48: no blocks of 256."""
-    directory = write_own(tmp_path)
-    _, found = printed(capsys, directory, "--text", prompts)
-    names = list(dict.fromkeys(result["weights"] for result in found["results"]))
-    assert names == ["f32", "f16", "q8_0", "q4_0"]
-    assert found["n"]["problems"] == 0
-    told = refused(capsys, directory, "--quant", "q4_k")
+    directory = read_directory(write_own(tmp_path))
+    fitting = [kind for kind in quant_module.QUANTS if quant_module.fits(directory, kind)]
+    assert fitting == [Quant.F32, Quant.F16, Quant.Q8_0, Quant.Q4_0]
+    told = refused(capsys, tmp_path, "--quant", "q8_0", "--quant", "q4_k")
     assert "q4_k weights: expected rows of a multiple of 256, got none in" in told
+
+
+def test_without_a_choice_all_that_fit_are_measured(
+    capsys: pytest.CaptureFixture[str], prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motet.cli.eval.QUANTS", (Quant.Q4_K, Quant.Q4_0))
+    _, found = printed(capsys, EMBEDDED, "--text", prompts, "--num-problems", 0)
+    assert {result["weights"] for result in found["results"]} == {"q4_0"}
 
 
 def test_a_one_channel_model_reads_a_text(
