@@ -143,9 +143,9 @@ static void *taken_of(int kind, const struct motet_level *level, const float *x,
     return taken;
 }
 
-static void products(const struct motet_level **levels, int num_levels) {
-    const int kind = (int)draw(MOTET_KINDS), K = unit(kind) * (1 + (int)draw(6));
-    const int N = 16 * (1 + (int)draw(5)), T = 1 + (int)draw(70);
+static void products(const struct motet_level **levels, int num_levels, int kind) {
+    const int K = unit(kind) * (1 + (int)draw(6));
+    const int N = 16 * (1 + (int)draw(4)), T = 1 + (int)draw(40);
     uint8_t *tiles = draw_tiles(kind, N, K);
     float *x = draw_floats((size_t)T * (size_t)K), *residual = draw_floats((size_t)T * (size_t)N);
     float *first = NULL;
@@ -172,10 +172,9 @@ static void products(const struct motet_level **levels, int num_levels) {
     free(tiles);
 }
 
-static void feed_forwards(const struct motet_level **levels, int num_levels) {
-    const int kind = (int)draw(MOTET_KINDS);
-    const int E = 1 + (int)draw(6), A = 1 + (int)draw((uint32_t)E), T = 1 + (int)draw(40);
-    const int D = unit(kind) * (1 + (int)draw(3)), F = unit(kind) * (1 + (int)draw(3));
+static void feed_forwards(const struct motet_level **levels, int num_levels, int kind) {
+    const int E = 1 + (int)draw(5), A = 1 + (int)draw((uint32_t)E), T = 1 + (int)draw(20);
+    const int D = unit(kind) * (1 + (int)draw(2)), F = unit(kind) * (1 + (int)draw(2));
     uint8_t *gate = draw_tiles(kind, (int64_t)E * F, D), *up = draw_tiles(kind, (int64_t)E * F, D);
     uint8_t *down = draw_tiles(kind, (int64_t)E * D, F);
     float *x = draw_floats((size_t)T * (size_t)D), *shares = draw_floats((size_t)T * (size_t)A);
@@ -279,10 +278,10 @@ static void attentions(const struct motet_level **levels, int num_levels) {
 
 int main(int argc, char **argv) {
     const struct motet_level *levels[8];
-    const int num_levels = collect(levels), rounds = argc > 1 ? atoi(argv[1]) : 10;
+    const int num_levels = collect(levels), rounds = argc > 1 ? atoi(argv[1]) : 8;
     for (int i = 0; i < rounds; i++) {
-        products(levels, num_levels);
-        feed_forwards(levels, num_levels);
+        products(levels, num_levels, i % MOTET_KINDS);
+        feed_forwards(levels, num_levels, i % MOTET_KINDS);
         attentions(levels, num_levels);
     }
     printf("%d levels, %d results the same\n", num_levels, num_same);

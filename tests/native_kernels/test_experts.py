@@ -109,12 +109,12 @@ def test_choices_and_shares_may_lie_apart() -> None:
     assert same_bits(apart, layer(x, chosen, shares, level))
 
 
-@pytest.mark.parametrize("T", [257, 600])
-def test_many_cells_go_in_chunks(T: int) -> None:
-    E, F, D, A = 4, 32, 32, 2
+@pytest.mark.parametrize(("T", "E", "A"), [(257, 4, 2), (600, 4, 2), (70, 256, 200)])
+def test_many_cells_go_in_chunks(T: int, E: int, A: int) -> None:
+    F, D = 32, 32
     layer = Layer(Q4, E, F, D)
     x, chosen, shares = inputs(T, E, D, A)
-    chosen[300:, :] = [1, 3]  # some experts have no cell in a chunk
+    chosen[300:] = np.arange(A) + 1  # some experts have no cell in a chunk
     level = kernels.best_level()
     parts = [layer(x[i : i + 50], chosen[i : i + 50], shares[i : i + 50], level)
              for i in range(0, T, 50)]  # fmt: skip

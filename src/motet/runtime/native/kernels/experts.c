@@ -3,7 +3,8 @@
  * Peers of a row and rows of a prefill share experts, so each expert's weights are read once for
  * all of its cells. Gate, up and SiLU go over 32 rows at a time, which are one block of activations
  * for `down`, whose sums over experts are in the order of the experts: a cell's result does not
- * depend on what the other cells chose. A dense feed-forward is the case of one expert that all choose.
+ * depend on what the other cells chose. A dense feed-forward is the case of one expert that all
+ * choose.
  */
 #include "level.h"
 #include "schedule.h"
@@ -11,11 +12,11 @@
 #include <string.h>
 
 enum {
-    CHUNK_CELLS = 256, /* cells that are sorted at once */
-    CHUNK_SLOTS = CHUNK_CELLS * MOTET_MAX_ACTIVE,
+    CHUNK_CELLS = 256,  /* the most cells that are sorted at once */
+    CHUNK_SLOTS = 4096, /* and the most choices: a slot is one choice of one cell */
 };
 
-/* Choices of up to CHUNK_CELLS cells, by expert: slot s is choice s % A of cell s / A. */
+/* Choices of some cells, by expert: slot s is choice s % A of cell s / A. */
 struct routing {
     int num_chosen;                       /* experts that some cell chose */
     int32_t expert[MOTET_MAX_EXPERTS];    /* ascending */
@@ -43,8 +44,10 @@ static void route(struct routing *r, const int32_t *experts, int64_t stride, int
     }
 }
 
-static int cells_of_chunk(int num_cells, int start) {
-    return num_cells - start < CHUNK_CELLS ? num_cells - start : CHUNK_CELLS;
+/* Cells that are sorted together with cell `start`. */
+static int cells_of_chunk(int num_cells, int num_active, int start) {
+    const int room = CHUNK_SLOTS / num_active, most = room < CHUNK_CELLS ? room : CHUNK_CELLS;
+    return num_cells - start < most ? num_cells - start : most;
 }
 
 /* 32 rows of gate and up for some slots of one expert. */
@@ -82,9 +85,9 @@ void motet_experts_up(struct ggml_tensor *dst, int ith, int nth, void *userdata)
     const int64_t parts = u->gate.num_rows / MOTET_BLOCK_VALUES;
     struct routing r;
     int64_t before = 0; /* units of the chunks before this one */
-    for (int start = 0; start < u->num_cells; start += CHUNK_CELLS) {
-        route(&r, u->experts, u->experts_stride, start, cells_of_chunk(u->num_cells, start),
-              u->num_active, u->gate.num_experts);
+    for (int start = 0, num; start < u->num_cells; start += num) {
+        num = cells_of_chunk(u->num_cells, u->num_active, start);
+        route(&r, u->experts, u->experts_stride, start, num, u->num_active, u->gate.num_experts);
         const int64_t end = before + r.num_chosen * parts;
         int64_t first, taken;
         while ((taken = take_units(&u->progress, end, nth, &first)))
@@ -131,8 +134,8 @@ void motet_experts_down(struct ggml_tensor *dst, int ith, int nth, void *userdat
     const int64_t groups = d->down.num_rows / MOTET_TILE_ROWS;
     struct routing r;
     int64_t before = 0; /* units of the chunks before this one */
-    for (int start = 0; start < d->num_cells; start += CHUNK_CELLS, before += groups) {
-        const int num = cells_of_chunk(d->num_cells, start);
+    for (int start = 0, num; start < d->num_cells; start += num, before += groups) {
+        num = cells_of_chunk(d->num_cells, d->num_active, start);
         route(&r, d->experts, d->experts_stride, start, num, d->num_active, d->down.num_experts);
         int64_t first, taken;
         while ((taken = take_units(&d->progress, before + groups, nth, &first))) {

@@ -6,7 +6,7 @@
 #define STRIPES 2 /* registers of a tile's rows that are worked on at once */
 #define CELLS 4   /* cells that are worked on at once */
 #define UNROLL _Pragma("GCC unroll 8") /* the next loop, whose bounds are known */
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define INLINE static inline ALWAYS_INLINE TARGET
 
 typedef __m256 floats;
 typedef __m256i ints;

@@ -8,7 +8,7 @@
 #define UNROLL _Pragma("GCC unroll 16") /* the next loop, whose bounds are known */
 #define TARGET \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define INLINE static inline ALWAYS_INLINE TARGET
 
 typedef __m512 floats;
 typedef __m512i ints;

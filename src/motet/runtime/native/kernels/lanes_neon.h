@@ -12,7 +12,7 @@
 #else
 #define TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define INLINE static inline ALWAYS_INLINE TARGET
 
 typedef float32x4_t floats;
 typedef int32x4_t ints;

@@ -29,6 +29,14 @@ struct motet_gathering {
     float values[MOTET_ATTEND_QUERIES][MOTET_MAX_HEAD_WIDTH]; /* weighted */
 };
 
+/* Loops are compiled for each number of cells by inlining; unoptimised builds, for sanitizers, take
+ * the same functions as they are. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
+#define ALWAYS_INLINE __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE
+#endif
+
 struct motet_level {
     const char *name;
 

@@ -24,10 +24,10 @@
  *
  * Tiles need an alignment of 2 bytes; 64 is best.
  *
- * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`); only weights
- * that are floats take them as float32. Sums of integers are exact and float32 sums go along K with
- * fused multiply-adds, so the results are the same bits for every instruction set, number of threads
- * and number of cells.
+ * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`); only
+ * weights that are floats take them as float32. Sums of integers are exact and float32 sums go along
+ * K with fused multiply-adds, so the results are the same bits for every instruction set, number of
+ * threads and number of cells.
  */
 #ifndef MOTET_PRODUCTS_H
 #define MOTET_PRODUCTS_H
@@ -37,7 +37,6 @@
 enum {
     MOTET_TILE_ROWS = 16,
     MOTET_BLOCK_VALUES = 32,
-    MOTET_MAX_ACTIVE = 16,
     MOTET_MAX_EXPERTS = 256,
 };
 
@@ -101,17 +100,17 @@ struct motet_product {
     struct motet_progress progress;
 };
 
-/* hidden [T][A][F] = silu(gate x) * (up x) for the A experts of each cell. Gate, up and down are all
- * floats, or none is; hidden are then float32, or else blocks. */
+/* hidden [T][A][F] = silu(gate x) * (up x) for the A experts of each cell. Gate, up and down are
+ * all floats, or none is; hidden are then float32, or else blocks. */
 struct motet_experts_up {
     const struct motet_level *level;
     struct motet_weights gate, up;    /* [E][F][D], F a multiple of 32 */
     const void *activations;          /* [T][D], as in motet_product */
     const int32_t *experts;           /* [T][A], all different in a cell; null: expert 0 (a dense
-                                         feed-forward, A = 1) */
+                                         feed-forward, A = 1); E is at most MOTET_MAX_EXPERTS */
     void *hidden;
     int64_t experts_stride; /* int32s from cell to cell */
-    int32_t num_cells, num_active; /* T; A <= MOTET_MAX_ACTIVE */
+    int32_t num_cells, num_active; /* T, A */
     struct motet_progress progress;
 };
 

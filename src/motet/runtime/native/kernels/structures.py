@@ -12,7 +12,6 @@ from ctypes import c_int32, c_int64, c_void_p
 BLOCK_VALUES = 32
 BLOCK_BYTES = 48  # scale, three offsets and 32 values of 8 bits
 TILE_ROWS = 16
-MAX_ACTIVE = 16
 MAX_EXPERTS = 256
 
 
