@@ -56,7 +56,7 @@ INLINE floats floats_from(const int kind, const uint8_t *p) {
 }
 
 /* Floats: 32 values of each row for `num` cells. */
-INLINE void add_float_tile(const int kind, const uint8_t *tile, const void *const *cells,
+INLINE void add_float_tile(const int kind, const uint8_t *tile, const float *const *cells,
                            const int num, int64_t b, int first, floats (*total)[STRIPES]) {
     const int size = kind == MOTET_F32 ? 4 : 2;
     for (int k = 0; k < MOTET_BLOCK_VALUES; k++) {
@@ -65,7 +65,7 @@ INLINE void add_float_tile(const int kind, const uint8_t *tile, const void *cons
         if (first == 0) prefetch(p + PREFETCH_BYTES);
         UNROLL for (int s = 0; s < STRIPES; s++) w[s] = floats_from(kind, p + s * LANES * size);
         UNROLL for (int c = 0; c < num; c++) {
-            const floats x = floats_all(((const float *)cells[c])[b * MOTET_BLOCK_VALUES + k]);
+            const floats x = floats_all(cells[c][b * MOTET_BLOCK_VALUES + k]);
             UNROLL for (int s = 0; s < STRIPES; s++) total[c][s] = floats_fma(x, w[s], total[c][s]);
         }
     }
@@ -76,8 +76,13 @@ INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
                           const void *const *activations, const int num, float *out,
                           int64_t stride) {
     const struct motet_block *cells[CELLS];
-    if (!motet_takes_floats(kind))
-        UNROLL for (int c = 0; c < num; c++) cells[c] = activations[c];
+    const float *float_cells[CELLS];
+    UNROLL for (int c = 0; c < num; c++) {
+        if (motet_takes_floats(kind))
+            float_cells[c] = activations[c];
+        else
+            cells[c] = activations[c];
+    }
     const int is_k_quant = kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K;
     const int blocks = is_k_quant ? 8 : 1; /* of a tile */
     const int64_t tile_bytes = motet_tile_bytes(kind) * blocks / 8;
@@ -90,7 +95,7 @@ INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
             if (is_k_quant) {
                 add_k_tile(kind, tile, cells, num, b, first, total);
             } else if (motet_takes_floats(kind)) {
-                add_float_tile(kind, tile, activations, num, b, first, total);
+                add_float_tile(kind, tile, float_cells, num, b, first, total);
             } else {
                 if (first == 0) prefetch_lines(tile, kind == MOTET_Q4_0 ? 288 : 544);
                 add_tile(kind, tile, cells, num, b, first, total);

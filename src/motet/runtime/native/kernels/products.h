@@ -25,9 +25,9 @@
  * Tiles need an alignment of 2 bytes; 64 is best.
  *
  * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`); only
- * weights that are floats take them as float32. Sums of integers are exact and float32 sums go along
- * K with fused multiply-adds, so the results are the same bits for every instruction set, number of
- * threads and number of cells.
+ * weights that are floats take them as float32. Sums of integers are exact and float32 sums go
+ * along K with fused multiply-adds, so the results are the same bits for every instruction set,
+ * number of threads and number of cells.
  */
 #ifndef MOTET_PRODUCTS_H
 #define MOTET_PRODUCTS_H
