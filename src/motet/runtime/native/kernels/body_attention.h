@@ -81,9 +81,10 @@ INLINE void add_values(float (*values)[MOTET_MAX_HEAD_WIDTH], const int num,
 /* Scores to weights of one query; shrinks what it gathered if a score is larger than all before. */
 INLINE void soften(struct motet_gathering *g, int q, int padded, float *scores, int n,
                    int vectors) {
-    float largest = g->largest[q];
-    for (int j = 0; j < n; j++) largest = scores[j] > largest ? scores[j] : largest;
-    for (int j = n; j < vectors * LANES; j++) scores[j] = 0.0f;
+    for (int j = n; j < vectors * LANES; j++) scores[j] = -INFINITY;
+    floats most = floats_all(g->largest[q]);
+    for (int v = 0; v < vectors; v++) most = floats_max(floats_load(scores + v * LANES), most);
+    const float largest = floats_largest(most);
     if (largest > g->largest[q]) {
         const floats shrink = floats_exp(floats_all(g->largest[q] - largest));
         for (int i = 0; i < padded; i += LANES)

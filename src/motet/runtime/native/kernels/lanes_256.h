@@ -33,6 +33,11 @@ INLINE floats floats_mul(floats x, floats y) { return _mm256_mul_ps(x, y); }
 INLINE floats floats_div(floats x, floats y) { return _mm256_div_ps(x, y); }
 INLINE floats floats_max(floats x, floats y) { return _mm256_max_ps(x, y); } /* y if unordered */
 INLINE floats floats_min(floats x, floats y) { return _mm256_min_ps(x, y); }
+INLINE float floats_largest(floats x) {
+    __m128 h = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    h = _mm_max_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_max_ss(h, _mm_shuffle_ps(h, h, 1)));
+}
 INLINE floats floats_fma(floats x, floats y, floats z) { return _mm256_fmadd_ps(x, y, z); }
 
 INLINE ints ints_round(floats x) { return _mm256_cvtps_epi32(x); }

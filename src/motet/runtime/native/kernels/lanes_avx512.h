@@ -35,6 +35,7 @@ INLINE floats floats_mul(floats x, floats y) { return _mm512_mul_ps(x, y); }
 INLINE floats floats_div(floats x, floats y) { return _mm512_div_ps(x, y); }
 INLINE floats floats_max(floats x, floats y) { return _mm512_max_ps(x, y); } /* y if unordered */
 INLINE floats floats_min(floats x, floats y) { return _mm512_min_ps(x, y); }
+INLINE float floats_largest(floats x) { return _mm512_reduce_max_ps(x); }
 INLINE floats floats_fma(floats x, floats y, floats z) { return _mm512_fmadd_ps(x, y, z); }
 
 INLINE ints ints_round(floats x) { return _mm512_cvtps_epi32(x); }

@@ -41,6 +41,7 @@ INLINE floats floats_mul(floats x, floats y) { return vmulq_f32(x, y); }
 INLINE floats floats_div(floats x, floats y) { return vdivq_f32(x, y); }
 INLINE floats floats_max(floats x, floats y) { return vbslq_f32(vcgtq_f32(x, y), x, y); }
 INLINE floats floats_min(floats x, floats y) { return vbslq_f32(vcltq_f32(x, y), x, y); }
+INLINE float floats_largest(floats x) { return vmaxvq_f32(x); }
 INLINE floats floats_fma(floats x, floats y, floats z) { return vfmaq_f32(z, x, y); }
 
 INLINE ints ints_round(floats x) { return vcvtnq_s32_f32(x); }

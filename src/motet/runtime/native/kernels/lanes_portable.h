@@ -84,6 +84,11 @@ INLINE floats floats_from_ints(ints x) {
     EACH result.lane[i] = (float)x.lane[i];
     return result;
 }
+INLINE float floats_largest(floats x) {
+    float largest = x.lane[0];
+    EACH largest = x.lane[i] > largest ? x.lane[i] : largest;
+    return largest;
+}
 INLINE floats floats_fma(floats x, floats y, floats z) {
     EACH z.lane[i] = fmaf(x.lane[i], y.lane[i], z.lane[i]);
     return z;
