@@ -9,16 +9,16 @@ import pytest
 import motet
 from motet.data.tiny.mixture import held_out_problems
 from motet.engine import Engine, StopReason
+from motet.eval.answers import Attempt, attempt
 from motet.runtime.directory import EMBEDDED, resolve
-from motet.runtime.torch.state import TorchState
-from motet.train.heldout import Attempt, attempt
+from motet.runtime.native.state import NativeState
 
 NUM_PROBLEMS = 100
 MAX_MEGABYTES = 12
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine[TorchState]:
+def engine() -> Engine[NativeState]:
     return motet.load()
 
 
@@ -35,7 +35,7 @@ def test_it_is_small() -> None:
 @pytest.mark.slow
 def test_it_solves_problems_of_unseen_templates_and_ends(attempts: list[Attempt]) -> None:
     assert len(attempts) == NUM_PROBLEMS
-    assert sum(a.is_right for a in attempts) >= 0.35 * NUM_PROBLEMS  # measured: 0.48 of 500
+    assert sum(a.is_right for a in attempts) >= 0.60 * NUM_PROBLEMS  # measured: 0.73 of 500
     assert sum(a.ended for a in attempts) >= 0.95 * NUM_PROBLEMS
 
 
@@ -47,7 +47,7 @@ def test_it_needs_think(attempts: list[Attempt]) -> None:
     assert cost >= 0.20 * NUM_PROBLEMS
 
 
-def test_the_question_of_the_readme(engine: Engine[TorchState]) -> None:
+def test_the_question_of_the_readme(engine: Engine[NativeState]) -> None:
     reply = engine.ask(
         "Tom has 47 apples. He buys 38 more and gives 12 to Anna. "
         "How many apples does Tom have now?"
@@ -57,7 +57,7 @@ def test_the_question_of_the_readme(engine: Engine[TorchState]) -> None:
     assert reply.stopped_by == StopReason.END
 
 
-def test_think_notes_numbers_while_the_user_still_speaks(engine: Engine[TorchState]) -> None:
+def test_think_notes_numbers_while_the_user_still_speaks(engine: Engine[NativeState]) -> None:
     session = engine.open()
     session.give("Anna had 53 stickers and gave 28 of them away. How many are left?")
     rows = list(engine.stream(session))
@@ -68,7 +68,7 @@ def test_think_notes_numbers_while_the_user_still_speaks(engine: Engine[TorchSta
 
 
 @pytest.mark.xfail(strict=True, reason="this training of motet-tiny has not learned to object")
-def test_skeptical_objects_to_a_wrong_step(engine: Engine[TorchState]) -> None:
+def test_skeptical_objects_to_a_wrong_step(engine: Engine[NativeState]) -> None:
     session = engine.open()
     session.give("What is 47 + 38?")
     while session.turn.silent_input_rows < 1:
@@ -78,5 +78,5 @@ def test_skeptical_objects_to_a_wrong_step(engine: Engine[TorchState]) -> None:
     assert "no, 7+8=15" in session.text("Skeptical")
 
 
-def test_it_talks_about_itself(engine: Engine[TorchState]) -> None:
+def test_it_talks_about_itself(engine: Engine[NativeState]) -> None:
     assert "Motet" in engine.ask("Who are you?").channels["Output"]

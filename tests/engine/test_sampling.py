@@ -254,3 +254,15 @@ def test_dice_never_change() -> None:
     """Saved sessions and published seeds rely on these very numbers."""
     numbers = [Dice(0, 4).roll(0, 1), Dice(7, 4).roll(63, 3), Dice(7, 4).roll(64, 0)]
     assert numbers == [0.24154919656271812, 0.6491573348509206, 0.8824668302545412]
+
+
+@pytest.mark.parametrize("vocab_size", [64, 65, 1_300, 130_000])
+@pytest.mark.parametrize("top_k", [1, 2, 20, 80])
+def test_top_k_of_a_large_vocabulary_is_that_of_sorting(vocab_size: int, top_k: int) -> None:
+    rng = np.random.default_rng(vocab_size)
+    for logits_V in (rng.standard_normal(vocab_size), np.round(rng.standard_normal(vocab_size))):
+        logits_V = logits_V.astype(np.float32)
+        likeliest = np.lexsort((np.arange(vocab_size), -logits_V))[:top_k]
+        sampling = Sampling(temperature=100.0, top_k=top_k, top_p=1.0)
+        drawn = {sample(logits_V, sampling, u) for u in np.linspace(0, 1, 2_000, endpoint=False)}
+        assert drawn == set(likeliest.tolist())

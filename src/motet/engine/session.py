@@ -178,8 +178,8 @@ class Session(Generic[StateT]):
             self.turn_starts.extend(len(self.rows) + start for start in block.turn_starts)
             self.stopped_by = None
         rows = [
-            self._take(tokens, given)
-            for tokens, given in zip(block.tokens_RC, block.given_RC, strict=True)
+            self._take(tuple(tokens), tuple(given))
+            for tokens, given in zip(block.tokens_RC.tolist(), block.given_RC.tolist(), strict=True)
         ]
         self.logits_XV = logits_XV
         if not any(self.queues) and not self.prefills and self.turn_starts:
@@ -202,9 +202,7 @@ class Session(Generic[StateT]):
         if len(rows) in self.continued_at:
             self._turn.go_on()
 
-    def _take(self, tokens_C: Tokens | tuple[int, ...], given_C: Mask | tuple[bool, ...]) -> Row:
-        ids = tuple(int(token_id) for token_id in tokens_C)
-        given = tuple(bool(is_given) for is_given in given_C)
+    def _take(self, ids: tuple[int, ...], given: tuple[bool, ...]) -> Row:
         if len(self.rows) in self.turn_starts:
             self._turn = Turn(self.layout, self.settings, self._turn.speaking)
         for said, token_id in zip(self._said, ids, strict=True):

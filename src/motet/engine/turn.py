@@ -141,12 +141,13 @@ class Turn:
 
 def is_loop(recent: Sequence[int]) -> bool:
     """Whether the last tokens repeat one piece: 4 times or more, and over 48 tokens or more."""
+    if len(recent) < LOOP_MIN_TOKENS:
+        return False
     tokens = list(recent)
-    for period in range(1, LOOP_MAX_PERIOD + 1):
-        num_tokens = max(period * LOOP_MIN_REPEATS, LOOP_MIN_TOKENS)
-        if num_tokens > len(tokens):
+    for period in range(1, min(LOOP_MAX_PERIOD, len(tokens) // LOOP_MIN_REPEATS) + 1):
+        if tokens[-1 - period] != tokens[-1]:
             continue
-        tail = tokens[-num_tokens:]
+        tail = tokens[-max(period * LOOP_MIN_REPEATS, LOOP_MIN_TOKENS) :]
         if tail[period:] == tail[:-period]:
             return True
     return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,32 +97,32 @@ class Layout:
         """C."""
         return len(self.channels)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Channel names in order."""
         return tuple(channel.name for channel in self.channels)
 
-    @property
+    @cached_property
     def input_indices(self) -> tuple[int, ...]:
         """Channels that are always given."""
         return tuple(i for i, c in enumerate(self.channels) if c.role is Role.INPUT)
 
-    @property
+    @cached_property
     def sampled_indices(self) -> tuple[int, ...]:
         """Channels that the model speaks on."""
         return tuple(i for i, c in enumerate(self.channels) if c.role is not Role.INPUT)
 
-    @property
+    @cached_property
     def thought_indices(self) -> tuple[int, ...]:
         """Internal channels."""
         return tuple(i for i, c in enumerate(self.channels) if c.role is Role.THOUGHT)
 
-    @property
+    @cached_property
     def output_index(self) -> int:
         """The visible reply."""
         return next(i for i, c in enumerate(self.channels) if c.role is Role.OUTPUT)
 
-    @property
+    @cached_property
     def prompt_index(self) -> int:
         """Where a message to the model goes: the first input, or the only channel there is."""
         return self.input_indices[0] if self.input_indices else self.output_index
