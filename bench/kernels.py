@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from motet.formats.ggml_types import GGMLType
 from motet.runtime.native import kernels
 from motet.runtime.native.extension import library
+from motet.runtime.native.kernels.bandwidth import own_core
 
 D, F, E, A, V, DENSE = 2048, 1792, 32, 4, 128_000, 7168
 KINDS = {
@@ -132,6 +133,7 @@ def seconds(work: Work, num_threads: int, at_least_s: float) -> tuple[float, flo
         ready = Barrier(num_threads)
 
         def run(ith: int, spans: NDArray[np.float64] = spans, ready: Barrier = ready) -> None:
+            own_core(ith)
             for repeat in range(spans.shape[1]):
                 ready.wait()
                 spans[ith, repeat, 0] = time.perf_counter()

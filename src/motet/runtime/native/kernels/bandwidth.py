@@ -6,6 +6,7 @@ the bandwidth that all threads reach together.
 
 from __future__ import annotations
 
+import os
 import time
 from threading import Barrier, Thread
 
@@ -28,18 +29,29 @@ def read_bandwidth(num_threads: int, num_bytes: int = 256 << 20, repeats: int = 
     return num_threads * part_bytes / min(seconds)
 
 
+def own_core(ith: int) -> None:
+    """Keep the calling thread on a core of its own, if the system lets it be named.
+
+    Threads that start together and live for a moment may otherwise share one.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[ith % len(cores)]})
+
+
 def _read(memory: np.ndarray[tuple[int], np.dtype[np.uint8]], num: int, part_bytes: int) -> float:
     function, level = library().motet_read_memory, best_level().address
     spans: list[tuple[float, float]] = []
     ready = Barrier(num)
 
-    def read(address: int) -> None:
+    def read(ith: int) -> None:
+        own_core(ith)
         ready.wait()
         start = time.perf_counter()
-        function(level, address, part_bytes)
+        function(level, memory.ctypes.data + ith * part_bytes, part_bytes)
         spans.append((start, time.perf_counter()))
 
-    threads = [Thread(target=read, args=(memory.ctypes.data + i * part_bytes,)) for i in range(num)]
+    threads = [Thread(target=read, args=(ith,)) for ith in range(num)]
     for thread in threads:
         thread.start()
     for thread in threads:
