@@ -23,8 +23,8 @@ def engine() -> Engine[NativeState]:
 
 
 @pytest.fixture(scope="module")
-def attempts() -> list[Attempt]:
-    return list(attempt(EMBEDDED, held_out_problems(NUM_PROBLEMS, seed=1)))
+def attempts(engine: Engine[NativeState]) -> list[Attempt]:
+    return list(attempt(engine, held_out_problems(NUM_PROBLEMS, seed=1)))
 
 
 def test_it_is_small() -> None:
@@ -40,8 +40,8 @@ def test_it_solves_problems_of_unseen_templates_and_ends(attempts: list[Attempt]
 
 
 @pytest.mark.slow
-def test_it_needs_think(attempts: list[Attempt]) -> None:
-    silenced = list(attempt(EMBEDDED, held_out_problems(NUM_PROBLEMS, seed=1), ["Think"]))
+def test_it_needs_think(engine: Engine[NativeState], attempts: list[Attempt]) -> None:
+    silenced = list(attempt(engine, held_out_problems(NUM_PROBLEMS, seed=1), ["Think"]))
     assert all(a.channels["Think"] == "" for a in silenced)
     cost = sum(a.is_right for a in attempts) - sum(a.is_right for a in silenced)
     assert cost >= 0.20 * NUM_PROBLEMS
