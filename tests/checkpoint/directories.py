@@ -19,8 +19,9 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from motet.formats.tensors import WEIGHTS_FILE
 from motet.runtime.torch import MultiStreamModel
-from motet.runtime.torch.checkpoint import WEIGHTS_FILE, save_model
+from motet.runtime.torch.checkpoint import save_model
 from motet.streams import Channel, ConvMode, Layout, Role
 from motet.streams.codec import TOKENIZER_FILE
 from tests.engine.scripted import OWN, PUBLISHED, byte_tokenizer

@@ -13,8 +13,9 @@ import torch
 import motet
 from motet.engine import Sampling, StopReason
 from motet.errors import CheckpointError
+from motet.formats.tensors import WEIGHTS_FILE, stored_tensors
 from motet.runtime.directory import Kind, read_directory
-from motet.runtime.torch.checkpoint import WEIGHTS_FILE, load_base_for, load_model, tensor_shapes
+from motet.runtime.torch.checkpoint import load_base_for, load_model
 from motet.streams import ConvMode, Role
 from motet.streams.layout import single_channel
 from tests.checkpoint.conftest import Copy
@@ -59,7 +60,7 @@ def logits(model: Any, tokens_BRC: torch.Tensor) -> Any:
 )
 def test_published(tmp_path: Path, key: str) -> None:
     directory = read_directory(write_published(tmp_path / "model", key))
-    keys = tensor_shapes(directory.path)
+    keys = stored_tensors(directory.path)
     assert f"model.layers.3.feed_forward.experts.{NUM_EXPERTS - 1}.w2.weight" in keys
     assert not any("gate_up_proj" in k for k in keys)
     assert directory.kind is Kind.PUBLISHED
@@ -115,12 +116,16 @@ def test_own_of_other_architectures(tmp_path: Path, base: Any) -> None:
     np.testing.assert_array_equal(logits(load_model(read_directory(tmp_path)), grid(2)), expected)
 
 
+def shapes(directory: Path) -> dict[str, tuple[int, ...]]:
+    return {key: tensor.shape for key, tensor in stored_tensors(directory).items()}
+
+
 def test_saving_what_was_loaded_changes_nothing(originals: dict[str, Path], tmp_path: Path) -> None:
     from motet.runtime.torch.checkpoint import save_model
 
     model = load_model(read_directory(originals["own"]))
     save_model(model, tmp_path)
-    assert tensor_shapes(tmp_path) == tensor_shapes(originals["own"])
+    assert shapes(tmp_path) == shapes(originals["own"])
     (tmp_path / "tokenizer.json").write_bytes((originals["own"] / "tokenizer.json").read_bytes())
     again = load_model(read_directory(tmp_path))
     np.testing.assert_array_equal(logits(again, grid(3)), logits(model, grid(3)))

@@ -18,7 +18,7 @@ from motet.errors import (
     SettingError,
     TokenizerError,
 )
-from motet.runtime.torch.checkpoint import WEIGHTS_FILE
+from motet.formats.tensors import WEIGHTS_FILE
 from tests.checkpoint.conftest import Copy
 from tests.checkpoint.directories import (
     INDEX_FILE,

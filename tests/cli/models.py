@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import Lfm2MoeConfig, Lfm2MoeForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from motet.runtime.torch.checkpoint import WEIGHTS_FILE, save_model
+from motet.formats.tensors import WEIGHTS_FILE
+from motet.runtime.torch.checkpoint import save_model
 from motet.runtime.torch.multistream import MultiStreamModel
 from motet.streams.codec import TOKENIZER_FILE
 from motet.streams.layout import Channel, ConvMode, Layout, Role, SpecialToken

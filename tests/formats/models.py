@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from motet.formats.directory import read_directory
+from motet.formats.tensors import WEIGHTS_FILE
 from motet.runtime.torch import MultiStreamModel
-from motet.runtime.torch.checkpoint import WEIGHTS_FILE, load_model
+from motet.runtime.torch.checkpoint import load_model
 from tests.checkpoint.directories import (
     SHAPE,
     VOCAB_SIZE,

@@ -14,7 +14,8 @@ from pathlib import Path
 from transformers import GenerationConfig
 
 from motet.errors import MotetError, SettingError
-from motet.runtime.torch.checkpoint import WEIGHTS_FILE, save_model
+from motet.formats.tensors import WEIGHTS_FILE
+from motet.runtime.torch.checkpoint import save_model
 from motet.train.checkpoint import Progress, load_checkpoint
 from motet.train.config import TrainConfig, read_config
 from motet.train.loop import CHECKPOINT_FILE

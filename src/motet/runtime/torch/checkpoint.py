@@ -8,7 +8,7 @@ error and never a random weight.
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,18 +16,17 @@ from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
 from motet.errors import CheckpointError
+from motet.formats.tensors import channel_embedding_key, stored_tensors
 from motet.runtime.directory import Kind, ModelDirectory
 from motet.runtime.torch.multistream import MODEL_TYPES, MultiStreamModel
 from motet.streams.layout import ConvMode, Layout
 
 CHANNEL_EMBEDDING_KEY = "channel_embedding.weight"
-WEIGHTS_FILE = "model.safetensors"
 _UNFIT = (  # what transformers raises for a config or weights that make no sense
     SafetensorError, StrictDataclassError, OSError, ValueError, LookupError, TypeError,
     AttributeError, ArithmeticError,
@@ -45,13 +44,13 @@ def load_model(
     layout = directory.layout
     if conv_mode is not None:
         layout = dataclasses.replace(layout, conv_mode=conv_mode)
-    shapes = tensor_shapes(directory.path)
-    key = _channel_embedding_key(shapes, directory) if layout.channel_embedding else None
+    stored = stored_tensors(directory.path)
+    key = channel_embedding_key(stored, directory) if layout.channel_embedding else None
     base = _load_base(directory, DTYPES[dtype], extra_key=key)
     model = MultiStreamModel(base, layout)
     if key is not None and model.channel_embedding is not None:
-        weight = _read_tensor(directory.path, key)
-        model.channel_embedding.weight.data.copy_(weight)
+        weight_CD = stored[key].read(0, math.prod(stored[key].shape)).reshape(stored[key].shape)
+        model.channel_embedding.weight.data.copy_(torch.from_numpy(weight_CD))
     return model
 
 
@@ -74,64 +73,6 @@ def save_model(model: MultiStreamModel, directory: Path) -> None:
     with _quiet():
         model.base.save_pretrained(directory, state_dict=state)
     model.layout.save(directory)
-
-
-def tensor_shapes(path: Path) -> dict[str, list[int]]:
-    """Shapes of all tensors in a directory's safetensors files, by key."""
-    shapes = {}
-    for file in _weight_files(path):
-        with _open(file) as tensors:
-            for key in tensors.keys():  # noqa: SIM118 - not a dict
-                shapes[key] = list(tensors.get_slice(key).get_shape())
-    return shapes
-
-
-def _weight_files(path: Path) -> list[Path]:
-    if (single := path / WEIGHTS_FILE).exists():
-        return [single]
-    index = path / f"{WEIGHTS_FILE}.index.json"
-    if not index.exists():
-        raise CheckpointError("weights", expected=str(single), got="no such file")
-    try:
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        missing = sorted(name for name in names if not (path / name).exists())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(str(index), expected="a weight index", got=error) from None
-    if missing:
-        raise CheckpointError("weights", expected=", ".join(missing), got="no such file")
-    return [path / name for name in sorted(names)]
-
-
-def _open(file: Path) -> Any:
-    try:
-        return safe_open(file, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            str(file), expected="a whole safetensors file", got=error, fix="fetch it again"
-        ) from None
-
-
-def _read_tensor(path: Path, key: str) -> Tensor:
-    for file in _weight_files(path):
-        with _open(file) as tensors:
-            if key in tensors.keys():  # noqa: SIM118 - not a dict
-                tensor: Tensor = tensors.get_tensor(key)
-                return tensor
-    raise CheckpointError(f"tensor {key}", expected="to be in the weights", got="none")
-
-
-def _channel_embedding_key(shapes: dict[str, list[int]], directory: ModelDirectory) -> str:
-    """The one tensor of shape [C, D] that is named after channels or streams."""
-    wanted = [directory.layout.num_channels, directory.config.get("hidden_size")]
-    named = {k: s for k, s in shapes.items() if "channel" in k.lower() or "stream" in k.lower()}
-    found = sorted(key for key, shape in named.items() if shape == wanted)
-    if len(found) != 1:
-        raise CheckpointError(
-            f"{directory.path}: channel embedding",
-            expected=f"one tensor of shape {wanted} named after channels or streams",
-            got=", ".join(found) or f"none (named so: {named})",
-        )
-    return found[0]
 
 
 def _load_base(directory: ModelDirectory, dtype: torch.dtype, extra_key: str | None) -> Any:
