@@ -220,7 +220,7 @@ MISTAKES = [
     (("OWN", "hi", "--max-rows", "3", "--feed", "live", "--seed", "-1"), "--seed"),
     (("OWN", "hello " * 200), "max_rows"),
     (("OWN", "hello " * 700, "--max-rows", "9000"), "600 rows"),
-    (("nowhere", "hi"), "expected motet-tiny or a model directory, got 'nowhere'"),
+    (("nowhere", "hi"), "expected motet-tiny, a model directory or a GGUF file, got 'nowhere'"),
     (("OWN", "hi", "--temperature", "-1"), "temperature: expected"),
     (("OWN", "hi", "--temperature", "nan"), "temperature: expected"),
     (("OWN", "hi", "--temperature", "warm"), "--temperature"),

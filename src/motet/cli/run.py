@@ -35,7 +35,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help=f"{EMBEDDED} or a model directory; may be left out.",
+            help=f"{EMBEDDED}, a model directory or a GGUF file; may be left out.",
             show_default=EMBEDDED,
         ),
     ] = None,

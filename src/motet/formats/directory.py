@@ -76,7 +76,7 @@ def resolve(model: str | Path) -> Path:
     if str(model) == EMBEDDED:
         return Path(str(files("motet"))) / "models" / EMBEDDED
     raise CheckpointError(
-        "model", expected=f"{EMBEDDED} or a model directory", got=repr(str(model)),
+        "model", expected=f"{EMBEDDED}, a model directory or a GGUF file", got=repr(str(model)),
         fix="give a path that exists",
     )  # fmt: skip
 
