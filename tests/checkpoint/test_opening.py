@@ -13,8 +13,8 @@ import torch
 import motet
 from motet.engine import Sampling, StopReason
 from motet.errors import CheckpointError
+from motet.formats.directory import Kind, read_directory
 from motet.formats.tensors import WEIGHTS_FILE, stored_tensors
-from motet.runtime.directory import Kind, read_directory
 from motet.runtime.torch.checkpoint import load_base_for, load_model
 from motet.streams import ConvMode, Role
 from motet.streams.layout import single_channel

@@ -10,7 +10,7 @@ import motet
 from motet.data.tiny.mixture import held_out_problems
 from motet.engine import Engine, StopReason
 from motet.eval.answers import Attempt, attempt
-from motet.runtime.directory import EMBEDDED, resolve
+from motet.formats.directory import EMBEDDED, resolve
 from motet.runtime.native.state import NativeState
 
 NUM_PROBLEMS = 100

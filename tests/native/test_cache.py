@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from motet.errors import SettingError
+from motet.formats.directory import read_directory
 from motet.formats.ggml_types import GGMLType
-from motet.runtime.directory import read_directory
 from motet.runtime.native import KVType, NativeRuntime, read_model
 from tests.laws import checks
 from tests.native.models import native, tiny_native

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from motet.data.tiny.lines import Task
-from motet.train.heldout import FAMILIES, Attempt, main, tasks_of, wilson
+from motet.eval.answers import Attempt
+from motet.eval.intervals import wilson
+from motet.train.heldout import FAMILIES, main, tasks_of
 
 
 def attempt(output: str) -> Attempt:

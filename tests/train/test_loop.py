@@ -19,7 +19,7 @@ from motet.data.tiny.conversation import Target
 from motet.data.tiny.mixture import Shares, TaskSource
 from motet.data.tiny.tokenizer import train_tokenizer
 from motet.errors import CheckpointError
-from motet.runtime.directory import read_directory
+from motet.formats.directory import read_directory
 from motet.runtime.torch.checkpoint import load_model
 from motet.train.batches import Batch, BatchStream, Position
 from motet.train.checkpoint import load_checkpoint

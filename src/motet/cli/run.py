@@ -21,7 +21,8 @@ from motet.engine import Engine, Feed, Reply, Sampling, Settings
 from motet.engine.message import check_message
 from motet.engine.reply import reply_of
 from motet.errors import InputError
-from motet.runtime.directory import EMBEDDED, find, read_source
+from motet.formats.directory import EMBEDDED
+from motet.runtime.directory import find, read_source
 from motet.runtime.opening import CacheType, Dtype, RuntimeName
 from motet.streams.layout import ConvMode, Layout
 

@@ -8,7 +8,8 @@ from typing import Any
 from motet.engine.engine import Engine
 from motet.engine.settings import Sampling
 from motet.errors import CheckpointError, SettingError
-from motet.runtime.directory import EMBEDDED, codec_of, name_of, read_source
+from motet.formats.directory import EMBEDDED
+from motet.runtime.directory import codec_of, name_of, read_source
 from motet.runtime.opening import CacheType, Dtype, RuntimeName, open_runtime
 from motet.streams.layout import ConvMode
 

@@ -12,17 +12,12 @@ from typing import TypeAlias
 
 from motet.errors import CheckpointError
 from motet.formats.config import from_config
-from motet.formats.directory import EMBEDDED, Kind, ModelDirectory, read_directory, resolve
+from motet.formats.directory import ModelDirectory, read_directory, resolve
 from motet.formats.gguf import GGUFModel, read_gguf
 from motet.formats.hyperparameters import Hyperparameters, check_shapes
 from motet.formats.metadata import read_hyperparameters
 from motet.formats.tensors import read_tensors
 from motet.streams.codec import StreamCodec
-
-__all__ = [
-    "EMBEDDED", "Kind", "ModelDirectory", "ModelSource", "codec_of", "find", "name_of",
-    "numbers_of", "read_directory", "read_source", "resolve", "sizes_of",
-]  # fmt: skip
 
 ModelSource: TypeAlias = ModelDirectory | GGUFModel
 

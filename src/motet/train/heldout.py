@@ -14,26 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
 from random import Random
 
 from motet.data.tiny.lines import Task
 from motet.data.tiny.mixture import Shares, TaskSource, held_out_problems
 from motet.engine import load
 from motet.errors import MotetError
-from motet.eval import answers
-from motet.eval.answers import Attempt
+from motet.eval.answers import attempt
 from motet.eval.intervals import wilson
 
-__all__ = ["Attempt", "attempt", "tasks_of", "wilson"]
+__all__ = ["tasks_of"]
 
 DEVELOPMENT = "development"
 FAMILIES = ("story", "problem", "gsm8k", "sum", "letters", "talk")
-
-
-def attempt(model: str, tasks: Sequence[Task], ablate: Sequence[str] = ()) -> Iterator[Attempt]:
-    """Ask the model called `model` every task, many at a time, in order."""
-    yield from answers.attempt(load(model), tasks, ablate)
 
 
 def tasks_of(family: str | None, num_problems: int, seed: int) -> list[Task]:
@@ -57,7 +50,7 @@ def main(arguments: list[str]) -> int:
     tasks = tasks_of(chosen.family, chosen.num_problems, chosen.seed)
     attempts = []
     try:
-        for one in attempt(chosen.model, tasks, chosen.silence):
+        for one in attempt(load(chosen.model), tasks, chosen.silence):
             attempts.append(one)
             if chosen.family and not (one.is_right and one.ended):
                 failure = {"place": one.task.place, "answer": one.task.answer, "ended": one.ended}

@@ -104,8 +104,6 @@ _P = c_void_p  # any pointer
 init = _function("ggml_init", _P, InitParams)
 free = _function("ggml_free", None, _P)
 tensor_overhead = _function("ggml_tensor_overhead", c_size_t)
-row_size = _function("ggml_row_size", c_size_t, c_int, c_int64)
-type_name = _function("ggml_type_name", ctypes.c_char_p, c_int)
 type_traits = _function("ggml_get_type_traits_cpu", ctypes.POINTER(TypeTraits), c_int)
 cpu_init = _function("ggml_cpu_init", None)
 
@@ -139,7 +137,6 @@ new_graph = _function("ggml_new_graph_custom", _P, _P, c_size_t, c_bool)
 build_forward_expand = _function("ggml_build_forward_expand", None, _P, _P)
 graph_plan = _function("ggml_graph_plan", Plan, _P, c_int, _P)
 graph_compute = _function("ggml_graph_compute", c_int, _P, ctypes.POINTER(Plan))
-graph_num_nodes = _function("ggml_graph_n_nodes", c_int, _P)
 set_output = _function("ggml_set_output", None, _P)
 
 cpu_buffer_type = _function("ggml_backend_cpu_buffer_type", _P)

@@ -21,8 +21,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
 from motet.errors import CheckpointError
+from motet.formats.directory import Kind, ModelDirectory
 from motet.formats.tensors import channel_embedding_key, stored_tensors
-from motet.runtime.directory import Kind, ModelDirectory
 from motet.runtime.torch.multistream import MODEL_TYPES, MultiStreamModel
 from motet.streams.layout import ConvMode, Layout
 
