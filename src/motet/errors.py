@@ -63,3 +63,15 @@ class InputError(MotetError):
 
 class BenchError(MotetError):
     """A measurement can't be made: an unknown shape, no room for it, or no peer to measure."""
+
+
+class ProtocolError(MotetError):
+    """A message on the wire is malformed, out of order, or not allowed here."""
+
+
+class ServerError(MotetError):
+    """A server can't start, is full, went away, or refused a request."""
+
+
+class JournalError(MotetError):
+    """The journal of a server is broken, of another version, or can't be written."""
