@@ -1,0 +1,1 @@
+"""One process that serves a model: live sockets, the OpenAI API, the page."""

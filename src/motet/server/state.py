@@ -1,0 +1,35 @@
+"""Everything one running server consists of, as one value that its routers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from motet.engine import Engine
+from motet.server.config import ServerConfig
+
+if TYPE_CHECKING:
+    from motet.server.decoding import DecodeLoop
+    from motet.server.journal import Journal
+    from motet.server.live import Hub
+    from motet.server.metrics import Metrics
+
+__all__ = ["ServerState"]
+
+
+@dataclass(eq=False)
+class ServerState:
+    """The parts of one server.
+
+    decoding owns the engine from its own thread: a router reads only what never changes of it
+    (`engine.name`, `engine.codec`, `engine.sampling`, `engine.runtime.context_rows`).
+    is_draining: it has been told to stop; what runs may finish, nothing new begins.
+    """
+
+    config: ServerConfig
+    engine: Engine[Any]
+    decoding: DecodeLoop
+    hub: Hub
+    journal: Journal
+    metrics: Metrics
+    is_draining: bool = False
