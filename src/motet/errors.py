@@ -73,5 +73,19 @@ class ServerError(MotetError):
     """A server can't start, is full, went away, or refused a request."""
 
 
+class ServerFull(ServerError):
+    """All places are taken, and in line too, or the client would not wait.
+
+    position: how many come first. retry_after_s: when it may be worth asking again.
+    """
+
+    def __init__(self, position: int, retry_after_s: float = 1.0) -> None:
+        super().__init__(
+            "the server is full", got=f"{position} before you", fix=f"try in {retry_after_s:g} s"
+        )
+        self.position = position
+        self.retry_after_s = retry_after_s
+
+
 class JournalError(MotetError):
     """The journal of a server is broken, of another version, or can't be written."""

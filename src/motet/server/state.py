@@ -24,6 +24,7 @@ class ServerState:
     decoding owns the engine from its own thread: a router reads only what never changes of it
     (`engine.name`, `engine.codec`, `engine.sampling`, `engine.runtime.context_rows`).
     is_draining: it has been told to stop; what runs may finish, nothing new begins.
+    num_inside: requests not yet answered in full and open sockets.
     """
 
     config: ServerConfig
@@ -33,3 +34,4 @@ class ServerState:
     journal: Journal
     metrics: Metrics
     is_draining: bool = False
+    num_inside: int = 0
