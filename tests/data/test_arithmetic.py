@@ -92,31 +92,20 @@ def test_a_step_without_a_whole_value_is_refused(step: Step) -> None:
         write(step)
 
 
-def test_a_slip_falsifies_one_fact_and_knows_the_truth() -> None:
-    for at in range(num_facts(Step(47, "+", 38))):
-        slip = Slip(at, lambda value: value + 1)
-        text, _ = write(Step(47, "+", 38), slip)
-        assert text != write(Step(47, "+", 38))[0]
-        assert slip.truth == ("7+8=15", "4+3+1=8", "85")[at]
+def test_a_slip_falsifies_one_fact() -> None:
+    lines = [
+        write(Step(47, "+", 38), Slip(at, lambda value: value + 1))[0]
+        for at in range(num_facts(Step(47, "+", 38)))
+    ]
+    assert lines == [
+        "47+38: 7+8=16, 4+3+1=8 -> 86",
+        "47+38: 7+8=15, 4+3+1=9 -> 95",
+        "47+38: 7+8=15, 4+3+1=8 -> 86",
+    ]
 
 
-def test_objections_are_always_right() -> None:
+def test_a_planted_line_is_never_the_right_one() -> None:
     rng = Random(3)
     for _ in range(5_000):
         step = rng.choice(expand(random_step(rng)))
-        mistake = plant(step, [rng.randint(1, 99) for _ in range(3)], rng)
-        right, _ = write(step)
-        assert mistake.text != right
-        says = mistake.objection.removeprefix("no, ")
-        if "=" not in says:  # another step was wanted, or another value put together
-            is_other_step = not mistake.text.startswith((f"{step}:", f"{step}="))
-            assert (is_other_step and says == str(step)) or not mistake.text.endswith(f" -> {says}")
-            continue
-        left, _, value = says.rpartition("=")
-        if remainder := re.fullmatch(r"(\d+) r(\d+)", value):
-            part, divisor = map(int, left.split("/"))
-            assert divmod(part, divisor) == tuple(map(int, remainder.groups()))
-        else:
-            assert value_of(left) == int(value)
-        written = re.findall(rf"(?<!\d){re.escape(left)}(?:\+\d)?=(\d+(?: r\d+)?)", mistake.text)
-        assert set(written) - {value}
+        assert plant(step, [rng.randint(1, 99) for _ in range(3)], rng) != write(step)[0]

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from motet.data.tiny import conversation as composing
 from motet.data.tiny import score
 from motet.data.tiny.arithmetic import Step
 from motet.data.tiny.conversation import Conversation, Target, compose
 from motet.data.tiny.letters import draw_letter_task
 from motet.data.tiny.lines import Task
 from motet.data.tiny.problems import working, working_value
+from motet.data.tiny.talk import draw_stop
 from motet.data.tiny.tokenizer import END, SILENCE
 
 USER, OUTPUT, THINK, SKEPTICAL = range(4)
@@ -62,12 +64,32 @@ def test_no_cell_depends_on_what_is_not_yet_visible(tokenizer: Tokenizer, prefil
     assert repeated > 1_000
 
 
-def test_a_shorter_lag_would_be_noticed(
-    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(score, "LAG", 1)
+def test_no_cell_foresees_an_interruption(tokenizer: Tokenizer) -> None:
     rng = Random(0)
-    conversations = [compose([t], tokenizer, rng) for t in alike_tasks()]
+    tasks = list(alike_tasks())[::4]
+    conversations = [
+        compose([task, other], tokenizer, rng, interrupted=True)
+        for task in tasks
+        for other in (tasks[0], tasks[-1], draw_stop(rng))
+    ]
+    conversations += [compose([task], tokenizer, rng) for task in tasks]
+    contradictions, repeated = count_contradictions(conversations)
+    assert contradictions == 0
+    assert repeated > 1_000
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_shorter_lag_would_be_noticed(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    for module in (score, composing) if interrupted else (score,):
+        monkeypatch.setattr(module, "LAG", 1)
+    rng = Random(0)
+    tasks = list(alike_tasks())
+    conversations = [
+        compose([t, *[tasks[0]] * interrupted], tokenizer, rng, interrupted=interrupted)
+        for t in tasks
+    ]
     assert count_contradictions(conversations)[0] > 0
 
 
@@ -88,7 +110,17 @@ def test_what_each_voice_says(tokenizer: Tokenizer) -> None:
     assert said(conversation, OUTPUT, tokenizer) == f"It is 80.{END}"
     lines = "47+38: 7+8=15, 4+3+1=8 -> 85\n85-5: 5-5=0 -> 80."
     assert said(conversation, THINK, tokenizer) == f"47 38 5\n{lines}{END}"
-    assert said(conversation, SKEPTICAL, tokenizer) == f"ok ok{END}"
+    checked = "47+38: 7+8=15, 4+3+1=8 -> 85 ok\n85-5: 5-5=0 -> 80 ok"
+    assert said(conversation, SKEPTICAL, tokenizer) == f"{checked}{END}"
+
+
+def test_skeptical_writes_each_token_before_it_can_see_it(tokenizer: Tokenizer) -> None:
+    tokens_RC = compose([two_step_task()], tokenizer, Random(0)).tokens_RC
+    text = [tokenizer.id_to_token(int(token)) for token in tokens_RC[:, SKEPTICAL]]
+    start = text.index("4")
+    shadow = tokens_RC[start : start + 22, SKEPTICAL]
+    assert tokens_RC[start - score.SHADOW :][:22, THINK].tolist() == shadow.tolist()
+    assert score.SHADOW < score.LAG
 
 
 def test_think_notes_numbers_while_the_user_speaks(tokenizer: Tokenizer) -> None:
@@ -107,8 +139,10 @@ def test_a_planted_mistake_is_objected_to_and_never_learned(tokenizer: Tokenizer
         conversation = compose([two_step_task()], tokenizer, rng, mistake_share=1.0)
         right = compose([two_step_task()], tokenizer, rng)
         skeptical = said(conversation, SKEPTICAL, tokenizer)
-        assert skeptical.count("no, ") == 1
-        assert skeptical.count("ok") == 2
+        assert skeptical.count(" no\n") == 1
+        assert skeptical.count(" ok") == 2
+        right_line = skeptical.split(" no\n")[0].rpartition("\n")[2]
+        assert skeptical.count(right_line) == 2
         targets_R = conversation.targets_RC[:, THINK]
         learned = conversation.tokens_RC[
             np.isin(targets_R, (Target.SPOKEN, Target.DECISION)), THINK
@@ -123,7 +157,26 @@ def test_a_planted_mistake_is_objected_to_and_never_learned(tokenizer: Tokenizer
 def test_turns_follow_each_other(tokenizer: Tokenizer) -> None:
     conversation = compose([two_step_task(), two_step_task()], tokenizer, Random(0))
     assert said(conversation, OUTPUT, tokenizer) == f"It is 80.{END}It is 80.{END}"
-    assert said(conversation, SKEPTICAL, tokenizer) == f"ok ok{END}ok ok{END}"
+    assert said(conversation, SKEPTICAL, tokenizer).count(" ok") == 4
+
+
+def test_whoever_speaks_ends_when_the_user_cuts_in(tokenizer: Tokenizer) -> None:
+    rng = Random(1)
+    end, silence = (tokenizer.token_to_id(text) for text in (END, SILENCE))
+    num_broken_off = 0
+    for _ in range(200):
+        stop = Task("Stop.", (), "All right.", "", "talk", "test")
+        conversation = compose([two_step_task(), stop], tokenizer, rng, interrupted=True)
+        tokens_RC = conversation.tokens_RC
+        cut = int(np.argmax(tokens_RC[:, USER] == end)) + 1
+        cut += int(np.argmax(tokens_RC[cut:, USER] != silence))
+        for channel in (OUTPUT, THINK, SKEPTICAL):
+            column_R = tokens_RC[:, channel]
+            num_broken_off += column_R[cut + score.LAG] == end
+            heard = cut + int(np.argmax(tokens_RC[cut:, USER] == end))
+            assert (column_R[cut + score.LAG + 1 : heard + score.LAG] == silence).all()
+        assert said(conversation, OUTPUT, tokenizer).endswith(f"All right.{END}")
+    assert num_broken_off > 200
 
 
 def test_letter_tasks_spell_the_word() -> None:

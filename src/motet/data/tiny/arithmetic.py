@@ -8,7 +8,7 @@
 
 Every single fact has operands of a size that a small model can look up; columns that only copy
 digits are left out. A `Slip` can falsify one fact: what follows is then computed from the false
-value, as a person would, and the slip knows the right fact (what Skeptical has to say).
+value, as a person would.
 """
 
 from __future__ import annotations
@@ -50,20 +50,16 @@ def evaluate(step: Step) -> int:
 
 @dataclass(slots=True)
 class Slip:
-    """Falsifies fact number `at` (from 0) of one line; `truth` is then what should stand there."""
+    """Falsifies fact number `at` (from 0) of one line."""
 
     at: int
     falsify: Callable[[int], int]
-    truth: str = ""
     _seen: int = 0
 
-    def value(self, left: str, right: int) -> int:
+    def value(self, right: int) -> int:
         """`right`, or a false value if it is this fact's turn."""
         self._seen += 1
-        if self._seen - 1 != self.at:
-            return right
-        self.truth = f"{left}{right}"
-        return self.falsify(right)
+        return self.falsify(right) if self._seen - 1 == self.at else right
 
 
 def _digits(n: int) -> list[int]:
@@ -85,7 +81,7 @@ def _add(x: int, y: int, slip: Slip) -> tuple[list[str], int]:
             carry = 0
             continue
         left = "+".join(map(str, column))
-        total = slip.value(f"{left}=", sum(column))
+        total = slip.value(sum(column))
         facts.append(f"{left}={total}")
         out.append(total % 10)
         carry = total // 10
@@ -103,7 +99,7 @@ def _subtract(x: int, y: int, slip: Slip) -> tuple[list[str], int]:
             continue
         lent = int(top < sum(taken))
         left = "-".join(map(str, [top + 10 * lent, *taken]))
-        rest = slip.value(f"{left}=", top + 10 * lent - sum(taken))
+        rest = slip.value(top + 10 * lent - sum(taken))
         facts.append(f"{left}={rest}")
         out.append(rest)
     return facts, _number(out)
@@ -120,10 +116,10 @@ def _multiply(x: int, y: int, slip: Slip) -> tuple[list[str], int]:
     facts, out, carry = [], [], 0
     for digit in _digits(many):
         left = f"{digit}*{one}"
-        product = total = slip.value(f"{left}=", digit * one)
+        product = total = slip.value(digit * one)
         text = f"{left}={product}"
         if carry:
-            total = slip.value(f"{product}+{carry}=", product + carry)
+            total = slip.value(product + carry)
             text = f"{left}+{carry}={product}+{carry}={total}"
         facts.append(text)
         out.append(total % 10)
@@ -144,10 +140,10 @@ def _divide(x: int, y: int, slip: Slip) -> tuple[list[str], int]:
         times, rest = divmod(part, y)
         left = f"{part}/{y}"
         if rest:
-            rest = slip.value(f"{left}={times} r", rest)
+            rest = slip.value(rest)
             facts.append(f"{left}={times} r{rest}")
         else:
-            times = slip.value(f"{left}=", times)
+            times = slip.value(times)
             facts.append(f"{left}={times}")
         out.append(times)
         part = rest
@@ -179,10 +175,10 @@ def write(step: Step, slip: Slip | None = None) -> tuple[str, int]:
     slip = slip or Slip(_NO_SLIP_AT, lambda value: value)
     value = evaluate(step)
     if _is_known_by_heart(step):
-        value = slip.value(f"{step}=", value)
+        value = slip.value(value)
         return f"{step}={value}", value
     facts, value = _BY_HAND[step.op](step.x, step.y, slip)
-    value = slip.value("", value)
+    value = slip.value(value)
     return f"{step}: {', '.join(facts)} -> {value}", value
 
 

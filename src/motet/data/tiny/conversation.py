@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from motet.data.tiny.lines import Task
-from motet.data.tiny.score import Part, Turn
-from motet.data.tiny.tokenizer import SILENCE, token_id
+from motet.data.tiny.score import LAG, Part, Turn
+from motet.data.tiny.tokenizer import END, SILENCE, token_id
 from motet.streams.grid import TOKEN_DTYPE, Tokens
 from motet.streams.layout import Channel, Role
 
@@ -57,13 +57,25 @@ def compose(
     *,
     mistake_share: float = 0.0,
     prefilled: bool = False,
+    interrupted: bool = False,
 ) -> Conversation:
-    """Set tasks one after the other; row 0 is silent, so are rows between and two at the end."""
+    """Set tasks one after the other; row 0 is silent, so are rows between and two at the end.
+
+    interrupted: the User asks the next thing in the middle of the work or of the reply; whoever
+    speaks ends as soon as it can know.
+    """
     parts = user, output, think, skeptical = Part(), Part(), Part(), Part()
     turn = Turn(tokenizer, user, output, think, skeptical, rng, mistake_share, prefilled)
     row = 1
-    for task in tasks:
-        row = turn.write(task, row) + rng.randint(1, 4)
+    for number, task in enumerate(tasks, start=1):
+        began, row = row, turn.write(task, row)
+        if interrupted and number < len(tasks):
+            row = rng.randint(user.free_row + 1, row)
+            for part in (output, think, skeptical):
+                part.break_off(began, row + LAG, token_id(tokenizer, END))
+            user.free_row = row
+            continue
+        row += rng.randint(1, 4)
         for part in parts:
             part.free_row = row
     num_rows = max(max(part.tokens, default=0) for part in parts) + 1 + _ROWS_AFTER

@@ -1,32 +1,22 @@
 """Wrong lines planted in Think's working, so that Skeptical learns to object.
 
 A slip falsifies one fact of the line; a mix-up does another operation or takes another number.
-The objection always says what should have stood there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
 from motet.data.tiny.arithmetic import Slip, Step, evaluate, num_facts, write
 
-__all__ = ["Mistake", "plant"]
+__all__ = ["plant"]
 
 _SHARE_OF_SLIPS = 0.65
 _MAX_TRIES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A wrong line and what Skeptical says to it ("no, 7+8=15")."""
-
-    text: str
-    objection: str
-
-
-def plant(step: Step, numbers: Sequence[int], rng: Random) -> Mistake:
+def plant(step: Step, numbers: Sequence[int], rng: Random) -> str:
     """A wrong way to write the line of `step`; `numbers` are those of the question."""
     if rng.random() < _SHARE_OF_SLIPS:
         return _slip(step, rng)
@@ -37,17 +27,16 @@ def plant(step: Step, numbers: Sequence[int], rng: Random) -> Mistake:
         except ValueError:
             continue
         if wrong != step:
-            return Mistake(write(wrong)[0], f"no, {step}")
+            return write(wrong)[0]
     return _slip(step, rng)
 
 
-def _slip(step: Step, rng: Random) -> Mistake:
+def _slip(step: Step, rng: Random) -> str:
     def falsify(value: int) -> int:
         return rng.choice([v for d in (1, 2, 10) for v in (value - d, value + d) if v >= 0])
 
     slip = Slip(rng.randrange(num_facts(step)), falsify)
-    text, _ = write(step, slip)
-    return Mistake(text, f"no, {slip.truth}")
+    return write(step, slip)[0]
 
 
 def _mixed_up(step: Step, numbers: Sequence[int], rng: Random) -> Step:

@@ -18,7 +18,7 @@ from motet.data.tiny.lines import Task
 from motet.data.tiny.problems import draw_problem
 from motet.data.tiny.story import compose_story
 from motet.data.tiny.sums import draw_sum
-from motet.data.tiny.talk import draw_talk
+from motet.data.tiny.talk import draw_stop, draw_talk
 from motet.data.tiny.templates import Template, read_templates
 
 __all__ = ["Shares", "TaskSource", "draw_conversation", "held_out_problems", "load_templates"]
@@ -28,7 +28,8 @@ __all__ = ["Shares", "TaskSource", "draw_conversation", "held_out_problems", "lo
 class Shares:
     """How much of what. The six families are relative weights, the others probabilities.
 
-    disguised and needless are shares of stories and problems (see `disguise`).
+    interrupted is a share of second turns; half of those only say that it is enough. disguised and
+    needless are shares of stories and problems (see `disguise`).
     """
 
     story: float = 0.36
@@ -37,7 +38,8 @@ class Shares:
     sum: float = 0.09
     letters: float = 0.07
     talk: float = 0.03
-    second_turn: float = 0.06
+    second_turn: float = 0.10
+    interrupted: float = 0.4
     mistake: float = 0.30
     prefilled: float = 0.10
     disguised: float = 0.5
@@ -100,14 +102,17 @@ def draw_conversation(
     """Training conversation number `index` of a seed."""
     rng = Random(f"{seed}/{index}")
     tasks = [source.draw(rng)]
+    interrupted = False
     if rng.random() < source.shares.second_turn:
-        tasks.append(source.draw(rng))
+        interrupted = rng.random() < source.shares.interrupted
+        tasks.append(draw_stop(rng) if interrupted and rng.random() < 0.5 else source.draw(rng))
     return compose(
         tasks,
         tokenizer,
         rng,
         mistake_share=source.shares.mistake,
-        prefilled=rng.random() < source.shares.prefilled,
+        prefilled=not interrupted and rng.random() < source.shares.prefilled,
+        interrupted=interrupted,
     )
 
 

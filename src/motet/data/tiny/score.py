@@ -5,13 +5,16 @@ later: what stands elsewhere in row t can first change this channel in row t+2. 
 keeps to that.
 
     User       What is 47 + 38 ? <end>
-    Output                                                            It is 85. <end>
-    Think                  47   38    47+38: 7+8=15, 4+3+1=8 -> 85.   <end>
-    Skeptical                                                      ok <end>
+    Output                                                              It is 85. <end>
+    Think                  47   38    47+38: 7+8=15, 4+3+1=8 -> 85.     <end>
+    Skeptical                          47+38: 7+8=15, 4+3+1=8 -> 85 ok  <end>
 
 Think notes each number once it is certain where it ends, writes one line, waits for the verdict,
-writes the next. A line ends with a newline, the last one with a full stop. After an objection the
-line is written again.
+writes the next. A line ends with a newline, the last one with a full stop.
+
+Skeptical does the same work once more, one row behind Think: each of its tokens is predicted when
+Think's token for that place cannot be seen yet, and can be compared with it right afterwards. When
+both are done it says " ok", or " no" if the two lines differ. After a "no" Think writes again.
 """
 
 from __future__ import annotations
@@ -22,14 +25,17 @@ from random import Random
 from tokenizers import Tokenizer
 
 from motet.data.tiny.lines import Task
-from motet.data.tiny.mistakes import Mistake, plant
+from motet.data.tiny.mistakes import plant
 from motet.data.tiny.number_words import find_numbers
 from motet.data.tiny.tokenizer import END, token_id
 
-__all__ = ["LAG", "Part", "Turn"]
+__all__ = ["LAG", "SHADOW", "Part", "Turn"]
 
 LAG = 2
 """Rows from a token to the first token of another channel that may depend on it."""
+
+SHADOW = 1
+"""Rows from a token of Think to the same place in Skeptical's line."""
 
 
 @dataclass(slots=True)
@@ -48,6 +54,18 @@ class Part:
             self.tokens[row] = token
         self.free_row = first + len(ids)
         return first, self.free_row - 1
+
+    def break_off(self, began: int, row: int, end: int) -> None:
+        """Say no more from `row` on, but `end` if something was said since row `began`."""
+        is_speaking = False
+        for said in sorted(self.tokens):
+            is_speaking = self.tokens[said] != end if began <= said < row else is_speaking
+        self.tokens = {said: token for said, token in self.tokens.items() if said < row}
+        self.decisions = {said for said in self.decisions if said < row}
+        self.unlearned = {said for said in self.unlearned if said < row}
+        if is_speaking:
+            self.tokens[row] = end
+        self.free_row = row + is_speaking
 
 
 @dataclass(slots=True)
@@ -103,35 +121,38 @@ class Turn:
         """Lines and verdicts; returns the row in which Output may begin."""
         mistake_at = self._draw_mistake_place(task)
         for index, line in enumerate(task.lines):
-            stop = "\n" if index + 1 < len(task.lines) else "."
+            is_last = index + 1 == len(task.lines)
+            stop = "." if is_last else "\n"
             if index == mistake_at and line.step is not None:
                 numbers = [number.value for number in find_numbers(task.question)]
-                mistake = plant(line.step, numbers, self.rng)
-                row = self._object(mistake, self._ids(line.text + stop), stop, row)
-                if stop == ".":
+                row = self._mislead(
+                    line.text + stop, plant(line.step, numbers, self.rng) + stop, row
+                )
+                self.skeptical.say(self._ids("\n"), row - LAG + 1)
+                if is_last:
                     self.think.say(self._ids("\n"), row)
             first, ended = self.think.say(self._ids(line.text + stop), row)
             num_deciding = len(self._ids(str(line.step))) if line.step else 0
             self.think.decisions.update(range(first, first + num_deciding), [ended])
-            row = self._judge("ok", ended) + LAG
-        self.skeptical.say([self._end], row - LAG + 1)
+            row = self._judge(line.text, " ok", first, ended)
+            self.skeptical.say([self._end] if is_last else self._ids("\n"), row - LAG + 1)
         self.think.say([self._end], row)
         return row
 
-    def _object(self, mistake: Mistake, right: list[int], stop: str, row: int) -> int:
-        wrong = self._ids(mistake.text + stop)
-        first, ended = self.think.say(wrong, row)
-        same = next(
-            i for i, pair in enumerate(zip(wrong, right, strict=False)) if pair[0] != pair[1]
-        )
+    def _mislead(self, right: str, wrong: str, row: int) -> int:
+        """A wrong line, not to be learned from where it leaves the right one, and the objection."""
+        pairs = zip(self._ids(wrong), self._ids(right), strict=False)
+        same = next(i for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        first, ended = self.think.say(self._ids(wrong), row)
         self.think.unlearned.update(range(first + same, ended + 1))
-        return self._judge(mistake.objection, ended) + LAG
+        return self._judge(right[:-1], " no", first, ended)
 
-    def _judge(self, verdict: str, ended: int) -> int:
-        said_before = self.skeptical.tokens.get(self.skeptical.free_row - 1, self._end) != self._end
-        first, last = self.skeptical.say(self._ids(" " * said_before + verdict), ended + LAG)
-        self.skeptical.decisions.update(range(first, last + 1))
-        return first
+    def _judge(self, right: str, verdict: str, began: int, ended: int) -> int:
+        """Skeptical's own line and verdict on a line of Think; the row in which Think goes on."""
+        self.skeptical.say(self._ids(right), began + SHADOW)
+        said, _ = self.skeptical.say(self._ids(verdict), ended + LAG)
+        self.skeptical.decisions.add(said)
+        return said + LAG
 
     def _draw_mistake_place(self, task: Task) -> int | None:
         places = [i for i, line in enumerate(task.lines) if line.step is not None]

@@ -7,7 +7,7 @@ from random import Random
 from motet.data.tiny.lines import Task
 from motet.data.tiny.problems import fill_picks
 
-__all__ = ["draw_talk"]
+__all__ = ["draw_stop", "draw_talk"]
 
 _TALK = (
     (
@@ -84,10 +84,29 @@ _TALK = (
     ),
 )  # fmt: skip
 
+_STOP = (
+    (
+        "[Stop|Wait|Enough|Halt][!|.|]", "[Stop|Wait], please[!|.|]",
+        "[Hold on|Wait a moment][!|.|]",
+        "[No, stop|No, wait|Please stop][!|.|]", "[Never mind|That is enough|Forget it][!|.|]",
+        "Stop [that|it|talking|thinking][!|.|]", "[Okay|Ok], [stop|enough|that will do][!|.|]",
+    ),
+    ("All right.", "All right, I stop here.", "Fine. What else?"),
+)  # fmt: skip
+
 
 def draw_talk(rng: Random) -> Task:
     """A remark and a reply; nothing to work out."""
-    remarks, replies = rng.choice(_TALK)
+    return _draw(rng.choice(_TALK), rng)
+
+
+def draw_stop(rng: Random) -> Task:
+    """Somebody has heard enough."""
+    return _draw(_STOP, rng)
+
+
+def _draw(talk: tuple[tuple[str, ...], tuple[str, ...]], rng: Random) -> Task:
+    remarks, replies = talk
     question = fill_picks(rng.choice(remarks), rng)
     if rng.random() < 0.3:
         question = question.lower()
