@@ -73,7 +73,7 @@ class ServerError(MotetError):
     """A server can't start, is full, went away, or refused a request."""
 
 
-class ServerFull(ServerError):
+class ServerFullError(ServerError):
     """All places are taken, and in line too, or the client would not wait.
 
     position: how many come first. retry_after_s: when it may be worth asking again.

@@ -10,9 +10,10 @@ from typing import Literal
 from motet.errors import SettingError
 from motet.protocol.server_events import Limits
 
-__all__ = ["DEFAULT_PORT", "ServerConfig"]
+__all__ = ["DEFAULT_CONTEXT_ROWS", "DEFAULT_PORT", "ServerConfig"]
 
 DEFAULT_PORT = 8440  # concert pitch
+DEFAULT_CONTEXT_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ServerConfig:
     """Sessions that decode at the same time, those of HTTP requests included."""
     max_waiting: int = 64
     """Sessions that may wait in line for one of those places."""
-    context_rows: int = 2048
+    context_rows: int = DEFAULT_CONTEXT_ROWS
     """Rows of a session that does not ask for a number."""
     max_context_rows: int | None = None
     """Rows that a session may ask for; None: what the model can hold."""

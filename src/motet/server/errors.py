@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from motet.errors import ContextFullError, JournalError, MotetError, ServerError, ServerFull
+from motet.errors import ContextFullError, JournalError, MotetError, ServerError, ServerFullError
 
 __all__ = [
     "RESPONSES", "ApiError", "ErrorBody", "ErrorDetail", "code_of", "handle_errors", "refusal",
@@ -69,7 +69,7 @@ def status_of(error: MotetError) -> int:
     """The HTTP status that tells of `error`."""
     if isinstance(error, ApiError):
         return error.status
-    if isinstance(error, ServerFull):
+    if isinstance(error, ServerFullError):
         return 429
     if isinstance(error, JournalError):
         return 500
@@ -112,7 +112,7 @@ def refusal_of(error: MotetError) -> Response:
     param, headers = None, dict[str, str]()
     if isinstance(error, ApiError):
         param, headers = error.param, error.headers
-    elif isinstance(error, ServerFull):
+    elif isinstance(error, ServerFullError):
         headers = {"retry-after": str(math.ceil(error.retry_after_s))}
     elif isinstance(error, ServerError):
         headers = {"retry-after": "1"}

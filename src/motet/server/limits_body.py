@@ -25,6 +25,7 @@ class BodyLimit:
         self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what is no HTTP passes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

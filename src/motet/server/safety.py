@@ -33,10 +33,7 @@ _HEADERS = {
 
 
 class Doors:
-    """Middleware that lets in what may come in, and counts what is inside.
-
-    `num_inside` of a state: requests that have not been answered in full and open sockets.
-    """
+    """Middleware that lets in what may come in, and counts in the state what is inside."""
 
     def __init__(self, app: ASGIApp, state: ServerState) -> None:
         self._app = app
@@ -46,6 +43,7 @@ class Doors:
         self._names = frozenset({*state.config.allow_hosts, state.config.host.lower()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return

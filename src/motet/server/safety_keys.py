@@ -46,11 +46,11 @@ class ApiKeys:
             for name in subprotocols
             if name.startswith(KEY_SUBPROTOCOL)
         ]
-        return any([self._knows(key) for key in shown[:4]])
+        return sum(self._matches(key) for key in shown[:4]) > 0
 
-    def _knows(self, key: str) -> bool:
+    def _matches(self, key: str) -> int:
         digest = _digest(key.encode("utf-8", "surrogateescape"))
-        return any([hmac.compare_digest(digest, known) for known in self._digests])
+        return sum(hmac.compare_digest(digest, known) for known in self._digests)
 
 
 def read_keys(

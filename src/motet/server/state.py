@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from motet.server.decoding import DecodeLoop
     from motet.server.journal import Journal
     from motet.server.live import Hub
-    from motet.server.metrics import Metrics
+    from motet.server.metrics import ServerMetrics
 
 __all__ = ["ServerState"]
 
@@ -32,6 +32,6 @@ class ServerState:
     decoding: DecodeLoop
     hub: Hub
     journal: Journal
-    metrics: Metrics
+    metrics: ServerMetrics
     is_draining: bool = False
     num_inside: int = 0
