@@ -25,7 +25,10 @@ _PROBE = " a\n\tb  c, <|x|> e\u0301 \u6f22\U0001f642\r\n "
 
 
 class StreamCodec:
-    """The tokenizer of a model together with the control tokens of its layout."""
+    """The tokenizer of a model together with the control tokens of its layout.
+
+    special_tokens: ids by text of the tokens that no text becomes; a chat template may write them.
+    """
 
     def __init__(self, tokenizer: Tokenizer, layout: Layout, *, where: str = "tokenizer") -> None:
         self.layout = layout
@@ -33,7 +36,9 @@ class StreamCodec:
         self.end_id = None if layout.end is None else layout.end.id
         self.vocab_size: int = tokenizer.get_vocab_size(with_added_tokens=True)
         self._tokenizer, self._spelling = _exact(tokenizer, where)
-        self._added = {i: t.content for i, t in tokenizer.get_added_tokens_decoder().items()}
+        added = tokenizer.get_added_tokens_decoder()
+        self._added = {i: token.content for i, token in added.items()}
+        self.special_tokens = {t.content: i for i, t in added.items() if t.special and t.content}
         self._bytes: dict[int, bytes] = {}
         for meaning, token in (("silence", layout.silence), ("end", layout.end)):
             if token is not None:
