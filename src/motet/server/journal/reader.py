@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Self
+from typing import Any, Self
 
 from motet.errors import JournalError
 from motet.server.journal.database import open_for_reading, told
@@ -24,6 +25,9 @@ _FIELDS = (
     "id, token_hash, model, layout_json, context_rows, context_policy, created_s, title, is_open"
 )
 _LAST = "FROM events WHERE session = number ORDER BY seq DESC LIMIT 1"
+_SUMMARY = f"""
+    SELECT {_FIELDS}, (SELECT seq {_LAST}), (SELECT row {_LAST}), (SELECT time_s {_LAST})
+    FROM sessions"""
 
 
 class JournalReader:
@@ -43,22 +47,21 @@ class JournalReader:
         """The session with this id."""
         return self._record("id = ?", session_id)
 
+    def summary(self, session_id: str) -> SessionSummary | None:
+        """The session with this id, as it is in a list."""
+        with self._reading() as connection:
+            row = connection.execute(f"{_SUMMARY} WHERE id = ?", (session_id,)).fetchone()
+        return None if row is None else _summary(row)
+
     def sessions(
         self, limit: int = SESSIONS_AT_ONCE, after: str | None = None
     ) -> list[SessionSummary]:
         """At most `limit` sessions, the newest first; with `after`, those older than that one."""
-        question = f"""
-            SELECT {_FIELDS}, (SELECT seq {_LAST}), (SELECT row {_LAST}), (SELECT time_s {_LAST})
-            FROM sessions
+        question = f"""{_SUMMARY}
             WHERE ?1 IS NULL OR number < (SELECT number FROM sessions WHERE id = ?1)
             ORDER BY number DESC LIMIT ?2"""
         with self._reading() as connection:
-            rows = connection.execute(question, (after, limit)).fetchall()
-        return [
-            SessionSummary(record := _record(row[:-3]), row[-3] or 0, row[-2] or 0,
-                           record.created_s if row[-1] is None else row[-1])
-            for row in rows
-        ]  # fmt: skip
+            return [_summary(row) for row in connection.execute(question, (after, limit))]
 
     def events(
         self, session_id: str, after_seq: int = 0, limit: int = EVENTS_AT_ONCE
@@ -73,9 +76,9 @@ class JournalReader:
         return [Entry(session_id, seq, row, json) for seq, row, json in rows]
 
     def all_events(self, session_id: str) -> Iterator[Entry]:
-        """All events of a session in order, read some at a time."""
-        seq = 0
-        while entries := self.events(session_id, seq):
+        """All events that a session has by now, in order, read some at a time."""
+        seq, last_seq = 0, self.last_seq(session_id)
+        while seq < last_seq and (entries := self.events(session_id, seq)):
             yield from entries
             seq = entries[-1].seq
 
@@ -127,6 +130,11 @@ class JournalReader:
             raise JournalError(f"journal {self._path}", expected="an open one", got="a closed one")
 
 
-def _record(row: tuple[object, ...]) -> SessionRecord:
-    *fields, is_open = row
-    return SessionRecord(*fields, is_open=bool(is_open))  # type: ignore[arg-type] # typed in SQL
+def _record(row: tuple[Any, ...]) -> SessionRecord:
+    return replace(SessionRecord(*row), is_open=bool(row[-1]))  # SQLite has no booleans
+
+
+def _summary(row: tuple[Any, ...]) -> SessionSummary:
+    *fields, seq, num_rows, changed_s = row
+    record = _record(tuple(fields))
+    return SessionSummary(record, seq or 0, num_rows or 0, changed_s or record.created_s)
