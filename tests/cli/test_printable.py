@@ -8,7 +8,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motet.cli.printable import json_line, printable
+from motet.cli.json_line import json_line
+from motet.protocol.printable import printable
 
 DIRECTIONS = "\u200e\u200f\u202a\u202e\u2066\u2069"
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 from rich.console import Console
 
 from motet.cli.items import Identifier, Item, count_lines, read_items
+from motet.cli.json_line import json_line
 from motet.cli.opening import open_session
-from motet.cli.printable import json_line
 from motet.cli.progress import progress
 from motet.cli.provenance import check_provenance, meta_file, write_provenance
 from motet.engine import Engine, Session, Settings
@@ -91,7 +91,9 @@ def _decode(
                     running[item.id] = _start(engine, settings, item)
             except InputError as error:
                 broken, is_exhausted = error, True
-        engine.step(list(running.values()))
+        for _, _, error in engine.step(list(running.values())):
+            if error is not None:
+                raise error
         for id_, session in list(running.items()):
             if not session.is_active:
                 del running[id_]

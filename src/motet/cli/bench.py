@@ -21,11 +21,12 @@ from motet.bench.random import cache_file, open_random, with_channels
 from motet.bench.record import to_json
 from motet.bench.report import Lines, implied_lines, measured_lines, setting_lines
 from motet.bench.shape import SHAPES, shape_named
-from motet.cli.printable import json_line, printable
+from motet.cli.json_line import json_line
 from motet.errors import BenchError
 from motet.formats.gguf import GGUFModel
 from motet.formats.names import CHANNEL_EMBEDDING
 from motet.formats.quantize import Quant
+from motet.protocol.printable import printable
 from motet.runtime.directory import ModelSource, name_of, numbers_of, read_source
 
 bench = typer.Typer(help="Measure how fast models run here.", rich_markup_mode=None)

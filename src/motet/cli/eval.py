@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from motet import __version__
 from motet.bench.hardware import read_hardware
-from motet.cli.printable import json_line, printable
+from motet.cli.json_line import json_line
 from motet.data.tiny.mixture import held_out_problems
 from motet.engine import Engine
 from motet.errors import InputError, SettingError
@@ -34,6 +34,7 @@ from motet.eval.passages import (
 from motet.eval.quant import QUANTS, Begin, Measured, Study, check_fit, fits
 from motet.formats.directory import EMBEDDED, ModelDirectory, read_directory, resolve
 from motet.formats.quantize import Quant
+from motet.protocol.printable import printable
 
 evaluate = typer.Typer(help="Measure how good models are.", rich_markup_mode=None)
 NUM_PROBLEMS = 200

@@ -10,13 +10,13 @@ import typer
 from numpy.typing import NDArray
 
 from motet.cli.opening import open_engine
-from motet.cli.printable import printable
 from motet.errors import InputError
 from motet.eval.convmode import ConvModeVerdict, judge, output_losses
 from motet.formats.directory import EMBEDDED, Kind
 from motet.formats.ggml_types import GGMLType
 from motet.formats.gguf import GGUFModel
 from motet.formats.hyperparameters import Hyperparameters
+from motet.protocol.printable import printable
 from motet.runtime.cost import Cost, cost_of
 from motet.runtime.directory import ModelSource, numbers_of, read_source, sizes_of
 from motet.runtime.opening import (

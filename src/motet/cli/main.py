@@ -1,4 +1,8 @@
-"""The command `motet`."""
+"""The command `motet`.
+
+A command is imported when it is the one that was asked for: `motet chat` shows its first frame
+before anything of the engine is read.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +11,29 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from motet import __version__
-from motet.cli.bench import bench
-from motet.cli.convert import convert
-from motet.cli.eval import evaluate
-from motet.cli.inspect import inspect
-from motet.cli.printable import printable
-from motet.cli.run import run
 from motet.errors import MotetError
+from motet.protocol.printable import printable
 
 INTERRUPTED = 130
 _MISTAKE = MotetError.exit_code
 _UsageError: Any = typer.BadParameter.__base__  # of the click that typer carries
 
-app = typer.Typer(
-    name="motet",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(run)
-app.command()(inspect)
-app.command()(convert)
-app.add_typer(bench, name="bench")
-app.add_typer(evaluate, name="eval")
+_COMMANDS = {
+    "run": "motet.cli.run:run",
+    "serve": "motet.cli.serve:serve",
+    "inspect": "motet.cli.inspect:inspect",
+    "convert": "motet.cli.convert:convert",
+    "bench": "motet.cli.bench:bench",
+    "eval": "motet.cli.eval:evaluate",
+    "sessions": "motet.cli.sessions:sessions",
+}
+"""Where each command is; a module is imported only for its own command, or to list them all."""
 
 
 def _print_version(is_asked: bool) -> None:
@@ -43,8 +42,7 @@ def _print_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
-def options(
+def _options(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool,
@@ -56,6 +54,26 @@ def options(
     """Run multi-stream language models: one token per channel in every row."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def _app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with the command that `arguments` name, or with all of them."""
+    app = typer.Typer(
+        name="motet",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(_options)
+    is_known = bool(arguments) and arguments[0] in _COMMANDS
+    for name in arguments[:1] if is_known else _COMMANDS:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def main() -> None:
@@ -76,7 +94,7 @@ def invoke(arguments: Sequence[str]) -> int:
     0 success, 1 whoever read the output has gone, 2 a mistake told in one line, 130 interrupted.
     """
     try:
-        code = app(list(arguments), prog_name="motet", standalone_mode=False)
+        code = _app_for(arguments)(list(arguments), prog_name="motet", standalone_mode=False)
     except MotetError as error:
         return _fail(str(error), error.exit_code)
     except _UsageError as error:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from motet.cli.printable import printable
 from motet.engine import Engine, Session, Settings, load
+from motet.protocol.printable import printable
 from motet.runtime.opening import CacheType, Dtype, RuntimeName
 from motet.streams.layout import ConvMode
 

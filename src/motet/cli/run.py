@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from motet.cli.batch import check_files, decode_file
+from motet.cli.json_line import json_line
 from motet.cli.knobs import channel_sampling, global_sampling, silence_rules
 from motet.cli.opening import open_engine, open_session
-from motet.cli.printable import json_line
 from motet.cli.provenance import model_fingerprint
 from motet.cli.show import Nothing, Screen, screen_for, summary
 from motet.engine import Engine, Feed, Reply, Sampling, Settings

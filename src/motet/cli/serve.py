@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from motet.cli.opening import open_engine
-from motet.cli.printable import printable
+from motet.protocol.printable import printable
 from motet.errors import SettingError
 from motet.formats.directory import EMBEDDED
 from motet.runtime.opening import CacheType, Dtype, RuntimeName

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from motet.cli.printable import printable
 from motet.engine import Reply
+from motet.protocol.printable import printable
 from motet.protocol.row import Row
 from motet.streams.layout import Layout, Role
 
