@@ -11,10 +11,11 @@ import typer
 from rich.console import Console
 
 from motet.cli.opening import open_engine
-from motet.protocol.printable import printable
 from motet.errors import SettingError
 from motet.formats.directory import EMBEDDED
+from motet.protocol.printable import printable
 from motet.runtime.opening import CacheType, Dtype, RuntimeName
+from motet.server.logs import LogForm, LogLevel, configure_logs
 from motet.streams.layout import ConvMode
 
 
@@ -23,22 +24,6 @@ class ContextPolicy(StrEnum):
 
     END = "end"
     ROLL = "roll"
-
-
-class LogForm(StrEnum):
-    """How lines of the log are written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class LogLevel(StrEnum):
-    """The least grave lines that are written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 def serve(
@@ -135,15 +120,18 @@ def serve(
             help="How short convolutions run over a grid.", show_default="what the layout says"
         ),
     ] = None,
-    log_form: Annotated[LogForm, typer.Option(help="How log lines are written.")] = LogForm.TEXT,
-    log_level: Annotated[LogLevel, typer.Option(help="Log from this on.")] = LogLevel.WARNING,
+    log_format: Annotated[
+        LogForm, typer.Option(help="Of the log on stderr; auto is text in a terminal, else JSON.")
+    ] = LogForm.AUTO,
+    log_level: Annotated[LogLevel, typer.Option(help="What is logged: this and graver.")] = (
+        LogLevel.INFO
+    ),
 ) -> None:
     """Serve a model: live sockets at /v1/live, the OpenAI API at /v1, a page at /.
 
     SIGTERM or Ctrl-C: turns that run may end within --drain seconds, then it exits with 0.
     """
     from motet.server.config import DEFAULT_CONTEXT_ROWS, ServerConfig
-    from motet.server.logs import configure_logs
     from motet.server.running import LiveServer, listen, url_of
     from motet.server.safety_keys import read_keys
     from motet.server.safety_origin import check_host_name, check_origin, is_loopback
@@ -168,7 +156,7 @@ def serve(
         context_policy=cast(Literal["end", "roll"], context_policy.value),
         idle_s=idle, journal=_journal(journal), drain_s=drain, rate=rate,
     )  # fmt: skip
-    configure_logs(log_form.value, log_level.value)
+    configure_logs(log_format, log_level)
     with listen(config) as bound:
         engine = open_engine(model, runtime, dtype, conv_mode, cache=cache, threads=threads)
         server = LiveServer(config, engine, bound)

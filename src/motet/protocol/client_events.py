@@ -29,12 +29,15 @@ class _Event(Message):
 
 
 class SessionCreate(_Event):
-    """Open a session. context_rows: room to reserve; context_policy: what to do when it is full."""
+    """Open a session. context_rows: room to reserve; context_policy: what to do when it is full.
+
+    What is left out is as the server has it.
+    """
 
     type: Literal["session.create"] = "session.create"
     settings: SettingsChange = SettingsChange()
     context_rows: Annotated[int, Field(ge=2)] | None = None
-    context_policy: ContextPolicy = "roll"
+    context_policy: ContextPolicy | None = None
     system: str | None = None
 
 

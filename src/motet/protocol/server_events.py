@@ -36,7 +36,7 @@ class ChannelInfo(Message):
 
 
 class Limits(Message):
-    """What the server allows; sizes in bytes of UTF-8, rates an hour per client 0 if unlimited."""
+    """What the server allows; sizes in bytes of UTF-8, heartbeat_s in seconds."""
 
     context_rows: int
     max_frame_bytes: int
