@@ -1,9 +1,10 @@
 """What the server says on `/v1/live`: every event has `seq` (1, 2, ... in a session) and `row`.
 
 `row` is how many rows the session had when the event was made. Events are numbered once and kept:
-a client that comes back names the last `seq` it saw and misses nothing. `heartbeat`, `metrics`,
-`going_away`, `session.waiting` and `error` are of the moment: they repeat the `seq` of the event
-before them and are not sent again.
+a client that comes back names the last `seq` it saw and misses nothing. `session.created`,
+`session.waiting`, `session.closed`, `heartbeat`, `metrics`, `going_away` and `error` are of the
+moment: they are not numbered and not sent again, and their `seq` is that of the session's last
+event.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ __all__ = [
     "ChannelInfo", "ContextFilling", "ContextRolled", "ErrorEvent", "GoingAway", "Heartbeat",
     "InputCleared", "InputQueued", "InputRead", "Limits", "Metrics", "RowFrame", "Rows",
     "ServerEvent", "SessionClosed", "SessionCreated", "SessionForked", "SessionRewound",
-    "SessionUpdated", "SessionWaiting", "TurnEnded", "TurnStarted", "read_server_event",
+    "SessionUpdated", "SessionWaiting", "TurnContinued", "TurnEnded", "TurnStarted",
+    "read_server_event",
 ]  # fmt: skip
 
 
@@ -69,12 +71,16 @@ class SessionCreated(_Event):
 
 
 class SessionUpdated(_Event):
-    """What is in force now: after `session.update`, `pause`, `continue`, `step`, `hold`, ..."""
+    """What is in force now: first of all, and after `session.update`, `pause`, `step`, `hold`, ...
+
+    system: in the first one, the system text that the session begins with.
+    """
 
     type: Literal["session.updated"] = "session.updated"
     settings: SettingsEcho
     is_paused: bool
     is_held: bool
+    system: str | None = None
 
 
 class SessionWaiting(_Event):
@@ -92,6 +98,7 @@ class InputQueued(_Event):
     text: str
     num_tokens: int
     channel: str
+    feed: Literal["live", "prefill"]
 
 
 class InputRead(_Event):
@@ -152,6 +159,16 @@ class TurnEnded(_Event):
     rows: int
     ttft_rows: int | None
     seconds: float
+
+
+class TurnContinued(_Event):
+    """A turn that was over goes on: after `continue` (its limits then count anew), or because the
+    session was cut back into it or words were put into a channel.
+    """
+
+    type: Literal["turn.continued"] = "turn.continued"
+    turn: int
+    counts_anew: bool
 
 
 class Metrics(_Event):
@@ -228,8 +245,8 @@ class ErrorEvent(_Event):
 
 ServerEvent = Annotated[
     SessionCreated | SessionUpdated | SessionWaiting | InputQueued | InputRead | InputCleared
-    | Rows | TurnStarted | TurnEnded | Metrics | ContextFilling | ContextRolled | SessionForked
-    | SessionRewound | Heartbeat | GoingAway | SessionClosed | ErrorEvent,
+    | Rows | TurnStarted | TurnEnded | TurnContinued | Metrics | ContextFilling | ContextRolled
+    | SessionForked | SessionRewound | Heartbeat | GoingAway | SessionClosed | ErrorEvent,
     Field(discriminator="type"),
 ]  # fmt: skip
 _READER: TypeAdapter[ServerEvent] = TypeAdapter(ServerEvent)
