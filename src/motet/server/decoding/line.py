@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from motet.errors import ServerFullError
 
-OnWaiting = Callable[[int], Awaitable[None]]
+OnWaiting = Callable[[int], None]
 
 
 class _Waiter:
@@ -55,9 +55,8 @@ class Line:
             while not waiter.has_place:
                 waiter.moved.clear()
                 if on_waiting is not None:
-                    await on_waiting(self._waiters.index(waiter) + 1)
-                if not waiter.has_place:
-                    await waiter.moved.wait()
+                    on_waiting(self._waiters.index(waiter) + 1)
+                await waiter.moved.wait()
         except BaseException:
             if waiter.has_place:
                 self.leave()
