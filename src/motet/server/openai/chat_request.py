@@ -91,7 +91,8 @@ class ChatRequest(Knobs):
     prompt_cache_options: Annotated[Any, Refused()] = None
     prompt_cache_retention: Annotated[Any, Refused()] = None
     reasoning_effort: Annotated[
-        Any, Refused(because="thoughts are channels here; see `ablate` and `silence_penalty_thought`")
+        Any,
+        Refused(because="thoughts are channels here; see `ablate` and `silence_penalty_thought`"),
     ] = None
     safety_identifier: Annotated[Any, Refused(because="nobody is told apart here")] = None
     service_tier: Annotated[Any, Refused("auto", "default")] = None

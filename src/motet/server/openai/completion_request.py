@@ -59,5 +59,3 @@ def prompts_of(request: CompletionRequest) -> list[str | list[int]]:
     if isinstance(prompt[0], int):
         return [[token for token in prompt if isinstance(token, int)]]
     return [one for one in prompt if not isinstance(one, int)]
-
-

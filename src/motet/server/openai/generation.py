@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Generation", "Order"]
 
-EVERY_S = 0.01
+EVERY_S = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Order:
 class Generation:
     """Decodes the replies of `orders`; iterate over it to get (index, piece) as they come.
 
-    The iteration raises the error of the first reply that fails.
+    The iteration raises the error of the first reply that fails. is_over: nothing more will come.
     """
 
     def __init__(self, decoding: DecodeLoop, orders: Sequence[Order]) -> None:
@@ -48,13 +48,12 @@ class Generation:
         self._num_begun = 0
         self._begun = asyncio.Event()
         self._failed: MotetError | None = None
+        self.is_over = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
         """Wait until every reply has its place; the error of the first that gets none."""
-        self._tasks = [
-            asyncio.create_task(self._reply(index)) for index in range(len(self.orders))
-        ]
+        self._tasks = [asyncio.create_task(self._reply(index)) for index in range(len(self.orders))]
         await self._begun.wait()
         if self._failed is not None:
             self.cancel()
@@ -71,9 +70,11 @@ class Generation:
         while num_left:
             said = await self._said.get()
             if isinstance(said, MotetError):
+                self.is_over = True
                 self.cancel()
                 raise said
             num_left -= said[1].end is not None
+            self.is_over = num_left == 0
             yield said
 
     async def _reply(self, index: int) -> None:

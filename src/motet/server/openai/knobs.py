@@ -12,11 +12,11 @@ from motet.engine import Engine, Settings
 from motet.server.errors import ApiError
 from motet.server.openai.fields import Extension, Fields, Note
 
-__all__ = ["MAX_STOPS", "MAX_TOP_LOGPROBS", "Knobs", "Stop", "settings_of", "stops_of"]
+__all__ = ["MAX_STOPS", "MAX_TOP_LOGPROBS", "NUM_SEEDS", "Knobs", "Stop", "settings_of", "stops_of"]
 
 MAX_STOPS = 4
 MAX_TOP_LOGPROBS = 20
-_SEEDS = 2**63
+NUM_SEEDS = 2**63
 
 _StopString = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Stop = _StopString | Annotated[list[_StopString], Field(max_length=MAX_STOPS)]
@@ -65,7 +65,7 @@ class Knobs(Fields):
     ] = None
     silence_penalty_output: Annotated[
         float | None, Field(ge=-100, le=100),
-        Extension("taken off the silence logit of Output once the user is silent; several channels"),
+        Extension("taken off Output's silence logit once the user is silent; several channels"),
     ] = None  # fmt: skip
     silence_penalty_thought: Annotated[
         float | None, Field(ge=-100, le=100), Extension("the same for thoughts; several channels")
@@ -115,7 +115,7 @@ def settings_of(
     turn["max_rows"] = min(max_rows, turn.get("max_rows", max_rows))
     return engine.settings(
         sampling=dataclasses.replace(engine.sampling, **sampler),
-        seed=secrets.randbelow(_SEEDS) if seed is None else seed % _SEEDS,
+        seed=secrets.randbelow(NUM_SEEDS) if seed is None else seed % NUM_SEEDS,
         feed=knobs.feed,
         ablate=frozenset(knobs.ablate or ()),
         ignore_end=bool(knobs.ignore_eos),

@@ -19,6 +19,8 @@ from motet.streams.codec import StreamCodec
 
 __all__ = ["ShownToken", "TokenQueue"]
 
+LEAST = -9999.0  # stands for minus infinity, which JSON does not have
+
 
 @dataclass(frozen=True)
 class ShownToken:
@@ -69,6 +71,5 @@ class TokenQueue:
 
 def _entry(codec: StreamCodec, token_id: int, logprob: float) -> dict[str, Any]:
     data = codec.token_bytes(token_id)
-    return {
-        "token": data.decode("utf-8", "replace"), "bytes": list(data), "logprob": max(logprob, -9999.0),
-    }  # fmt: skip
+    text = data.decode("utf-8", "replace")
+    return {"token": text, "bytes": list(data), "logprob": max(logprob, LEAST)}

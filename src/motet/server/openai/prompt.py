@@ -1,9 +1,9 @@
 """Messages or a text to what a session is opened with and given.
 
-    several channels   history and instructions as rows laid out side by side; then the last message
-                       goes to the input channel, live or at once
-    one channel        everything through the chat template; all tokens but the last are read before
-                       the session begins, so that equal beginnings are shared
+several channels   history and instructions as rows laid out side by side; then the last message
+                   goes to the input channel, live or at once
+one channel        everything through the chat template; all tokens but the last are read before
+                   the session begins, so that equal beginnings are shared
 """
 
 from __future__ import annotations
@@ -80,9 +80,17 @@ class Prompter:
         check_ids(ids, self._codec)
         if self.is_multi_stream:
             end_id = self._codec.end_id
-            closes = end_id is None or ids[-1] == end_id
-            return self._prompt(self._nothing_RC, ids if closes else [*ids, end_id])
+            end = [] if end_id in (None, ids[-1]) else [end_id]
+            return self._prompt(self._nothing_RC, [*ids, *end])
         return self._column(ids)
+
+    @property
+    def opening_ids(self) -> list[int]:
+        """What opens every text of a one-channel model; ApiError for other models."""
+        if self.is_multi_stream:
+            raise _unsupported("add_special_tokens", "several channels are opened by rows")
+        opening: list[int] = self._opening_RC[:, 0].tolist()
+        return opening
 
     def ids_of_messages(
         self, messages: Sequence[Message], *, add_generation_prompt: bool
@@ -90,7 +98,7 @@ class Prompter:
         """Tokens of a chat as a one-channel model reads it; ApiError for other models."""
         if self.is_multi_stream:
             raise _unsupported(
-                "messages", "a chat of several channels is rows, not a list of tokens; send `prompt`"
+                "messages", "a chat of several channels is rows, no list of tokens; send `prompt`"
             )
         text, disguise = self._render(messages, {}, add_generation_prompt=add_generation_prompt)
         return encode_marked(text, self._codec, disguise)

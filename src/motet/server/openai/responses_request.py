@@ -104,9 +104,7 @@ class ResponsesRequest(Knobs):
     ] = None
     text: Annotated[TextOptions | None, Note('only `{"format": {"type": "text"}}`')] = None
 
-    seed: Annotated[
-        int | None, Field(ge=-(2**63), lt=2**63), Extension("as in a chat")
-    ] = None
+    seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63), Extension("as in a chat")] = None
     stop: Annotated[Stop | None, Extension("as in a chat")] = None
     presence_penalty: Annotated[float | None, Field(ge=-2, le=2), Extension("as in a chat")] = None
     frequency_penalty: Annotated[float | None, Field(ge=-2, le=2), Extension("as in a chat")] = None

@@ -23,6 +23,10 @@ from motet.errors import CheckpointError, InputError
 
 __all__ = ["ChatTemplate"]
 
+_FAILURES = (  # a template is a program, and fails as one where it did not reckon with something
+    jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
+    RecursionError,
+)  # fmt: skip
 _GIVEN = frozenset(["messages", "tools", "documents", "add_generation_prompt"])
 
 
@@ -66,15 +70,14 @@ class ChatTemplate:
                     "documents": None, "add_generation_prompt": add_generation_prompt,
                 }
             )  # fmt: skip
-        except jinja2.TemplateError as error:
-            raise InputError("messages", expected="what the chat template takes", got=error) from None
-        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-            # the template is a program: given messages that it did not reckon with, it fails as one
-            raise InputError("messages", expected="what the chat template takes", got=error) from None
+        except _FAILURES as error:
+            raise InputError(
+                "messages", expected="what the model's chat template takes", got=error
+            ) from None
 
 
 class _GenerationBlock(jinja2.ext.Extension):
-    """`{% generation %}` marks the assistant's words for training; here only what is in it counts."""
+    """`{% generation %}` marks the assistant's words for training; here only its content counts."""
 
     tags = frozenset(["generation"])  # type: ignore[assignment]
 

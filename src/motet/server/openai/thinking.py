@@ -46,14 +46,15 @@ class ThinkSplitter:
         self._held += text
         self._num_read += len(text)
         reasoning = ""
-        if self._place is _Place.BEFORE:
-            self._look_for_open()
-        if self._place is _Place.BETWEEN:
-            self._skip_blanks()
-        if self._place is _Place.THOUGHT:
-            reasoning = self._think()
-            if self._place is _Place.BETWEEN:
+        before = None
+        while before is not self._place:  # at most once around, each step leads further
+            before = self._place
+            if before is _Place.BEFORE:
+                self._look_for_open()
+            elif before is _Place.BETWEEN:
                 self._skip_blanks()
+            elif before is _Place.THOUGHT:
+                reasoning += self._think()
         return reasoning, self._take() if self._place is _Place.CONTENT else ""
 
     def flush(self) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from motet.engine import StopReason
 from motet.protocol.row import Row
@@ -25,7 +26,7 @@ _LENGTH = frozenset([StopReason.MAX_ROWS, StopReason.CONTEXT, StopReason.REPETIT
 class End:
     """How a reply ended. reason: `stop` or `length`; because: in this server's words."""
 
-    reason: str
+    reason: Literal["stop", "length"]
     because: str
 
 
