@@ -123,7 +123,7 @@ class Member:
         while sampled_from and rows[sampled_from - 1].silent[0] and sampled_from > starts[-1] + 1:
             sampled_from -= 1
         back_to = max(sampled_from, len(rows) - num_rows)
-        waits = any(self.session.queues) or self.session.prefills
+        waits = any(self.session.waiting.queues) or self.session.waiting.prefills
         was_put = any(a[1] == "put" for a in self.plan.actions)
         if not starts or back_to >= len(rows) or waits or was_put:
             return

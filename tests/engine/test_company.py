@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from motet.engine import Engine, Session
 from motet.engine import engine as engine_module
-from motet.engine import session as session_module
+from motet.engine import transcript as transcript_module
 from motet.engine.sampling import Dice
 from motet.errors import GridError
 from tests.engine.company import (
@@ -126,7 +126,7 @@ def logits_of_the_neighbour(patch: Patch) -> None:
 
 
 def parked_sessions_are_stepped(patch: Patch) -> None:
-    patch.setattr(Session, "is_active", property(lambda s: bool(s.rows) or any(s.queues)))
+    patch.setattr(Session, "is_active", property(lambda s: bool(s.rows) or any(s.waiting.queues)))
 
 
 def _patch_resume(patch: Patch, forget: Callable[[Any], None]) -> None:
@@ -142,38 +142,39 @@ def _patch_resume(patch: Patch, forget: Callable[[Any], None]) -> None:
 
 def resume_forgets_the_queue(patch: Patch) -> None:
     def forget(session: Any) -> None:
-        session.queues = [type(queue)() for queue in session.queues]
+        session.waiting.queues = [type(queue)() for queue in session.waiting.queues]
 
     _patch_resume(patch, forget)
 
 
 def resume_forgets_a_prefill(patch: Patch) -> None:
     def forget(session: Any) -> None:
-        session.prefills = session.prefills[:1]
+        session.waiting.prefills = session.waiting.prefills[:1]
 
     _patch_resume(patch, forget)
 
 
 def resume_forgets_where_the_turn_began(patch: Patch) -> None:
     def forget(session: Any) -> None:
-        rows, starts = list(session.rows), list(session.turn_starts)
-        session.turn_starts = []
-        session.restore(rows)
-        session.turn_starts = starts
+        starts = list(session.turn_starts)
+        session.turn_starts.clear()
+        session.restore(session.rows, session.marks)
+        session.turn_starts.extend(starts)
 
     _patch_resume(patch, forget)
 
 
 def resume_forgets_what_was_said(patch: Patch) -> None:
     def forget(session: Any) -> None:
-        session._said = [set() for _ in session._said]
+        session.transcript.said = [set() for _ in session.transcript.said]
 
     _patch_resume(patch, forget)
 
 
 def resume_forgets_half_characters(patch: Patch) -> None:
     def forget(session: Any) -> None:
-        session._detokenizers = [session.codec.detokenizer() for _ in session._detokenizers]
+        transcript = session.transcript
+        transcript._detokenizers = [session.codec.detokenizer() for _ in transcript._detokenizers]
 
     _patch_resume(patch, forget)
 
@@ -215,11 +216,10 @@ def rewind_keeps_old_logits(patch: Patch) -> None:
 def rewind_keeps_what_was_said(patch: Patch) -> None:
     original = Session.restore
 
-    def restore(self: Any, rows: Any) -> None:
-        said = getattr(self, "_said", None)
-        original(self, rows)
-        if said is not None and any(said):
-            self._said = [a | b for a, b in zip(self._said, said, strict=True)]
+    def restore(self: Any, rows: Any, marks: Any) -> None:
+        said = self.transcript.said
+        original(self, rows, marks)
+        self.transcript.said = [a | b for a, b in zip(self.transcript.said, said, strict=True)]
 
     patch.setattr(Session, "restore", restore)
 
@@ -230,7 +230,7 @@ def rewind_keeps_the_state(patch: Patch) -> None:
 
 def fork_shares_the_queue(patch: Patch) -> None:
     def then(session: Any, twin: Any, _: Any) -> None:
-        twin.queues = session.queues
+        twin.waiting.queues = session.waiting.queues
 
     _patch_engine(patch, "fork", then)
 
@@ -241,22 +241,22 @@ def fork_shares_the_state(patch: Patch) -> None:
 
 def fork_forgets_the_turn(patch: Patch) -> None:
     def then(session: Any, twin: Any, _: Any) -> None:
-        twin.turn_starts = []
-        twin.restore(list(session.rows))
+        twin.turn_starts.clear()
+        twin.restore(session.rows, twin.marks)
 
     _patch_engine(patch, "fork", then)
 
 
 def fork_forgets_the_prefill(patch: Patch) -> None:
     def then(_: Any, twin: Any, __: Any) -> None:
-        twin.prefills = []
+        twin.waiting.prefills = []
 
     _patch_engine(patch, "fork", then)
 
 
 def one_turn_for_all(patch: Patch) -> None:
     """Silence penalties and stop rules follow the session that was opened last."""
-    original = session_module.Turn
+    original = transcript_module.Turn
     newest: dict[str, Any] = {}
 
     class Shared(original):  # type: ignore[misc, valid-type]
@@ -267,7 +267,7 @@ def one_turn_for_all(patch: Patch) -> None:
         def silence_penalty(self, channel: int) -> float:
             return float(original.silence_penalty(newest["turn"], channel))
 
-    patch.setattr(session_module, "Turn", Shared)
+    patch.setattr(transcript_module, "Turn", Shared)
 
 
 MUTANTS: list[Mutant] = [

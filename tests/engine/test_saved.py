@@ -253,19 +253,20 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("key", "value"),
         [
-            ("version", 2), ("version", None),
+            ("version", 1), ("version", None),
             ("settings", None), ("settings", {}), ("settings", {"temperature": 1}),
-            ("turn_starts", None), ("turn_starts", ["one"]), ("turn_starts", 3),
-            ("continued_at", None), ("continued_at", [None]),
+            ("marks", None), ("marks", {"turn_starts": ["one"]}), ("marks", {"turn_starts": 3}),
+            ("marks", {"continued_at": [None]}), ("marks", {"rested_at": []}),
             ("stopped_by", "boredom"), ("stopped_by", 7),
             ("queues", None), ("queues", []), ("queues", [[], []]), ("queues", [[], [], [], []]),
             ("queues", [[3], [], []]), ("queues", [[["a", True]], [], []]),
             ("queues", [[[999_999, True]], [], []]), ("queues", [[[-1, True]], [], []]),
             ("queues", [[[10**30, True]], [], []]),
-            ("prefills", None), ("prefills", [[[[1, 2]], [0]]]), ("prefills", [[[["x"]], [0]]]),
-            ("prefills", [[[[1, 2, 999_999]], [0]]]), ("prefills", [[[[0, 0, 0]], None]]),
-            ("prefills", [[[], [0]]]), ("prefills", [[[[0, 0, 0]], [5]]]),
-            ("prefills", [[[[10**30, 0, 0]], [0]]]),
+            ("prefills", None), ("prefills", [[[[1, 2]], [0], [0]]]),
+            ("prefills", [[[["x"]], [0], [0]]]), ("prefills", [[[[1, 2, 999_999]], [0], [0]]]),
+            ("prefills", [[[[0, 0, 0]], None, []]]), ("prefills", [[[], [0], []]]),
+            ("prefills", [[[[0, 0, 0]], [5], []]]), ("prefills", [[[[0, 0, 0]], [], [5]]]),
+            ("prefills", [[[[10**30, 0, 0]], [0], [0]]]),
         ],
     )  # fmt: skip
     def test_a_broken_header(self, tmp_path: Path, key: str, value: Any) -> None:
@@ -381,8 +382,8 @@ class TestRewind:
         session = queue_waits()
         session.give("oh", feed=Feed.PREFILL)
         ENGINE.rewind(session, 3)
-        assert not any(session.queues)
-        assert not session.prefills
+        assert not any(session.waiting.queues)
+        assert not session.waiting.prefills
         assert session.is_active  # "h" was read: the turn goes on without the rest
         ENGINE.step([session])
         assert session.rows[3].silent[0]

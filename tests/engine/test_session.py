@@ -72,7 +72,7 @@ class TestGive:
         engine = scripted_engine(OWN, {"Output": ".ab..ok$", "Think": ".xyzu"})
         session = engine.open()
         session.give("hi", feed=Feed.PREFILL)
-        ((_, rows),) = engine.step([session])
+        ((_, rows, _),) = engine.step([session])
         assert len(rows) == 4
         assert session.grid.tokens_RC.tolist() == [[S, S, S], [H, S, S], [I, S, S], [E, S, S]]
         assert session.grid.given_RC.all()
@@ -144,7 +144,7 @@ class TestGive:
             session.give("hi", feed="fast")  # type: ignore[arg-type]
         assert not session.is_active
         session.give("hi", feed="prefill")  # type: ignore[arg-type]
-        assert session.prefills[-1].turn_starts == (0,)
+        assert session.waiting.prefills[-1].turn_starts == (0,)
 
     def test_control_tokens_cannot_be_typed(self) -> None:
         engine = scripted_engine(OWN, {})
@@ -207,14 +207,14 @@ def test_a_bad_message_changes_nothing(
         deliver(text, feed=feed)
     assert "\n" not in str(error.value)
     assert not session.is_active
-    assert not any(session.queues)
+    assert not any(session.waiting.queues)
     assert not engine.step([session])
     session.give("hi")
     session.give("no", feed=feed)
-    before = [list(queue) for queue in session.queues], list(session.prefills)
+    before = [list(queue) for queue in session.waiting.queues], list(session.waiting.prefills)
     with pytest.raises(kind, match=message):
         deliver(text, feed=feed)
-    assert ([list(queue) for queue in session.queues], list(session.prefills)) == before
+    assert ([list(queue) for queue in session.waiting.queues], list(session.waiting.prefills)) == before
     list(engine.stream(session))
     assert session.text("User") == "hi\nno"
     assert session.stopped_by is StopReason.END
@@ -450,7 +450,7 @@ def test_parked_sessions_are_not_read() -> None:
     runtime.blocks_read.clear()
     busy.give("hi")
     for _ in range(4):
-        ((session, rows),) = engine.step([fresh, spoken, busy])
+        ((session, rows, _),) = engine.step([fresh, spoken, busy])
         assert session is busy
         assert len(rows) == 1
     assert [len(blocks) for blocks in runtime.blocks_read] == [1] * 4

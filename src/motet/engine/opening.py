@@ -8,6 +8,7 @@ from typing import Any
 from motet.engine.engine import Engine
 from motet.engine.settings import Sampling
 from motet.errors import CheckpointError, SettingError
+from motet.formats.chat import read_chat_format
 from motet.formats.directory import EMBEDDED
 from motet.runtime.directory import codec_of, name_of, read_source
 from motet.runtime.opening import CacheType, Dtype, RuntimeName, open_runtime
@@ -50,7 +51,8 @@ def load(
             f"{source.path}: tokenizer", expected=f"at most {loaded.vocab_size} tokens",
             got=codec.vocab_size, fix="use the tokenizer that belongs to the model",
         )  # fmt: skip
-    return Engine(name_of(source), loaded, codec, _sampling(source.sampling))
+    sampling, chat = _sampling(source.sampling), read_chat_format(source)
+    return Engine(name_of(source), loaded, codec, sampling, chat=chat)
 
 
 def _sampling(recommended: dict[str, float]) -> Sampling:

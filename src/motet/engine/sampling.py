@@ -7,13 +7,14 @@ session that was rewound, forked or saved goes on exactly as it would have.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motet.engine.settings import Sampling
 from motet.errors import SessionError
+from motet.protocol.row import RowLogprobs
 
 BLOCK_ROWS = 64
 GROUP_TOKENS = 64
@@ -59,6 +60,35 @@ def penalise_silence(logits_V: Logits, silence_id: int, penalty: float) -> Logit
     logits_V = logits_V.copy()
     logits_V[silence_id] -= penalty
     return logits_V
+
+
+def penalise_presence(
+    logits_V: Logits, drawn: Mapping[int, int], presence: float, frequency: float
+) -> Logits:
+    """Take `presence` off the logits of tokens that were sampled, and `frequency` for each time."""
+    if not drawn or (presence == 0.0 and frequency == 0.0):
+        return logits_V
+    ids = np.fromiter(drawn.keys(), np.int64, len(drawn))
+    counts = np.fromiter(drawn.values(), np.float32, len(drawn))
+    logits_V = logits_V.copy()
+    logits_V[ids] -= presence + frequency * counts
+    return logits_V
+
+
+def forbid(logits_V: Logits, token_id: int) -> Logits:
+    """Make a token impossible."""
+    logits_V = logits_V.copy()
+    logits_V[token_id] = -np.inf
+    return logits_V
+
+
+def logprobs_of(logits_V: Logits, token_id: int, num_top: int) -> RowLogprobs:
+    """Logprobs of a token and of the `num_top` likeliest, of the model's own distribution."""
+    highest = logits_V.max()
+    total = float(highest) + float(np.log(np.exp(logits_V - highest, dtype=np.float64).sum()))
+    ids, logits = _top_k(logits_V, min(num_top, len(logits_V))) if num_top else ((), ())
+    top = tuple((int(id_), float(logit) - total) for id_, logit in zip(ids, logits, strict=True))
+    return RowLogprobs(float(logits_V[token_id]) - total, top)
 
 
 def sample(logits_V: Logits, sampling: Sampling, uniform: float) -> int:

@@ -1,6 +1,6 @@
 """Sessions on disk: one zip file of plain parts, written whole or not at all.
 
-session.json   version, settings, where turns began, what is queued, why it stopped
+session.json   version, settings, marks, what waits, why it stopped, logprobs
 grid.npz       the rows
 logits.npz     what predicts the next row
 state          what the runtime saved
@@ -19,16 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from motet.engine.session import Block, Queued, Session
+from motet.engine.marks import Marks
+from motet.engine.session import Session
 from motet.engine.settings import Settings
 from motet.engine.turn import StopReason
+from motet.engine.waiting import Queued, Waiting, given_block
 from motet.errors import MotetError, StateError
-from motet.protocol.row import Row
+from motet.protocol.row import Row, RowLogprobs
 from motet.runtime.protocol import Runtime, StateT
 from motet.streams.codec import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Grid
 
-SESSION_VERSION = 1
+SESSION_VERSION = 2
 PARTS = ("session.json", "grid.npz", "logits.npz", "state")
 _BROKEN_FILE = (
     zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, LookupError, TypeError,
@@ -42,11 +44,15 @@ def save_session(session: Session[StateT], path: Path, runtime: Runtime[StateT])
     header = {
         "version": SESSION_VERSION,
         "settings": session.settings.to_json(),
-        "turn_starts": session.turn_starts,
-        "continued_at": session.continued_at,
+        "marks": session.marks.to_json(),
         "stopped_by": session.stopped_by,
-        "queues": [[[q.token_id, q.starts_turn] for q in queue] for queue in session.queues],
-        "prefills": [[b.tokens_RC.tolist(), b.turn_starts] for b in session.prefills],
+        "is_stopping": session.is_stopping,
+        **session.waiting.to_json(),
+        "logprobs": {
+            row.index: [row.logprobs.logprob, row.logprobs.top]
+            for row in session.rows
+            if row.logprobs is not None
+        },
     }
     if path.is_dir() or not path.parent.is_dir():
         got = "a directory" if path.is_dir() else f"no directory {path.parent}"
@@ -89,16 +95,16 @@ def _assemble(parts: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Sess
     if not np.array_equal(state.tokens_RC, grid.tokens_RC):
         raise StateError("rows", expected="the rows of its state", got="others")
     session = Session(codec, Settings.from_json(header["settings"]), state)
-    session.turn_starts = [int(start) for start in header["turn_starts"]]
-    session.continued_at = [int(row) for row in header["continued_at"]]
-    session.restore(_rows(grid))
+    session.restore(_rows(grid, header["logprobs"]), Marks.from_json(header["marks"]))
     session.stopped_by = header["stopped_by"] and StopReason(header["stopped_by"])
-    session.queues = [deque(Queued(int(i), bool(s)) for i, s in q) for q in header["queues"]]
-    session.prefills = []
-    for tokens, starts in header["prefills"]:
+    session.is_stopping = bool(header["is_stopping"])
+    waiting = session.waiting = Waiting(codec.layout)
+    waiting.queues = [deque(Queued(int(i), bool(s)) for i, s in q) for q in header["queues"]]
+    for tokens, starts, reads in header["prefills"]:
         tokens_RC = np.array(tokens, TOKEN_DTYPE).reshape(-1, codec.layout.num_channels)
-        given_RC = np.ones(tokens_RC.shape, np.bool_)
-        session.prefills.append(Block(tokens_RC, given_RC, tuple(map(int, starts))))
+        waiting.prefills.append(
+            given_block(tokens_RC, list(map(int, starts)), list(map(int, reads)))
+        )
     with np.load(parts / "logits.npz", allow_pickle=False) as arrays:
         session.logits_XV = arrays[arrays.files[0]] if arrays.files else None
     _check_fits(session, runtime)
@@ -111,13 +117,15 @@ def _check_fits(session: Session[StateT], runtime: Runtime[StateT]) -> None:
     got = None if session.logits_XV is None else session.logits_XV.shape
     if got != shape:
         raise StateError("logits", expected=shape, got=got)
-    if len(session.queues) != layout.num_channels:
-        raise StateError("queues", expected=layout.num_channels, got=len(session.queues))
-    for block in session.prefills:
-        if not all(0 <= start < len(block.tokens_RC) for start in block.turn_starts):
+    queues, prefills = session.waiting.queues, session.waiting.prefills
+    if len(queues) != layout.num_channels:
+        raise StateError("queues", expected=layout.num_channels, got=len(queues))
+    for block in prefills:
+        places = (*block.turn_starts, *block.reads)
+        if not all(0 <= row < len(block.tokens_RC) for row in places):
             raise StateError("prefills", expected="starts of messages within their rows")
-    waiting = [np.array([q.token_id for q in queue], TOKEN_DTYPE) for queue in session.queues]
-    waiting += [block.tokens_RC.reshape(-1) for block in session.prefills]
+    waiting = [np.array([q.token_id for q in queue], TOKEN_DTYPE) for queue in queues]
+    waiting += [block.tokens_RC.reshape(-1) for block in prefills]
     ids = np.concatenate(waiting)
     if ((ids < 0) | (ids >= session.codec.vocab_size)).any():
         raise StateError(
@@ -125,10 +133,14 @@ def _check_fits(session: Session[StateT], runtime: Runtime[StateT]) -> None:
         )
 
 
-def _rows(grid: Grid) -> list[Row]:
+def _rows(grid: Grid, logprobs: dict[str, Any]) -> list[Row]:
     """Rows that `Session.restore` can take; it derives their texts itself."""
+    found = {
+        int(row): RowLogprobs(float(one), tuple((int(i), float(x)) for i, x in top))
+        for row, (one, top) in logprobs.items()
+    }
     return [
-        Row(index, tuple(tokens), (), (), tuple(given))
+        Row(index, tuple(tokens), (), (), tuple(given), found.get(index))
         for index, (tokens, given) in enumerate(
             zip(grid.tokens_RC.tolist(), grid.given_RC.tolist(), strict=True)
         )

@@ -1,76 +1,114 @@
 """A session: one live conversation, as a value beside the runtime's state.
 
 It holds its rows so far, what waits to be read, and the logits that predict the next row. It says
-which rows come next (`next_block`, which changes nothing) and takes in what the runtime made of
+which rows come next (`next_block`, which changes no row) and takes in what the runtime made of
 them (`advance`); the engine does the reading, for many sessions at once.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Generic
 
 import numpy as np
 
-from motet.engine.message import check_message, message_tokens
-from motet.engine.sampling import Dice, Logits, penalise_repetition, penalise_silence, sample
+from motet.engine.marks import Marks
+from motet.engine.message import Message, check_ids, check_message, message_tokens
+from motet.engine.sampling import (
+    Dice,
+    Logits,
+    forbid,
+    logprobs_of,
+    penalise_presence,
+    penalise_repetition,
+    penalise_silence,
+    sample,
+)
 from motet.engine.settings import Feed, Settings
+from motet.engine.transcript import Transcript
 from motet.engine.turn import StopReason, Turn
+from motet.engine.waiting import Block, Waiting, given_block
 from motet.errors import ContextFullError, InputError, MotetError, SessionError
 from motet.protocol.row import Row
 from motet.runtime.protocol import StateT
 from motet.streams.codec import StreamCodec
-from motet.streams.grid import TOKEN_DTYPE, Grid, Mask, Tokens
+from motet.streams.grid import TOKEN_DTYPE, Grid, Tokens
 from motet.streams.layout import Layout, Role
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Rows [R, C] to read next, which of their cells are given, and where in it messages begin."""
-
-    tokens_RC: Tokens
-    given_RC: Mask
-    turn_starts: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Queued:
-    """A token that waits to be read on a channel; `starts_turn` if it opens a message."""
-
-    token_id: int
-    starts_turn: bool = False
 
 
 class Session(Generic[StateT]):
     """One conversation. Made by `Engine.open`, `Engine.fork` and `Engine.resume`.
 
     logits_XV: logits of the sampled channels that predict the next row; None before any row.
-    turn_starts, continued_at: the rows where messages began and where `continue_turn` was called.
+    stopped_by: why the last turn is over, None while one goes on. is_stopping: `stop` was called
+    and the row that closes what the channels were saying has not been read yet.
     """
 
-    def __init__(self, codec: StreamCodec, settings: Settings, state: StateT) -> None:
+    def __init__(
+        self,
+        codec: StreamCodec,
+        settings: Settings,
+        state: StateT,
+        beginning: Tokens | None = None,
+    ) -> None:
+        """beginning: given rows [R, C] that are read after what opens every session."""
         settings.check_against(codec.layout)
         self.codec = codec
         self.settings = settings
         self.state = state
-        self.rows: list[Row] = []
-        self.turn_starts: list[int] = []
-        self.continued_at: list[int] = []
         self.stopped_by: StopReason | None = None
+        self.is_stopping = False
         self.logits_XV: Logits | None = None
+        self.waiting = Waiting(codec.layout)
+        self.transcript = Transcript(codec, settings, Marks())
+        self._dice = Dice(settings.seed, self.layout.num_channels)
         self._silence_id = 0 if codec.silence_id is None else codec.silence_id
-        self.queues: list[deque[Queued]] = [deque() for _ in self.layout.channels]
-        self.prefills: list[Block] = []
-        if len(opening := self.layout.opening_RC()):
-            self.prefills.append(Block(opening, np.ones(opening.shape, np.bool_)))
-        self._turn = Turn(self.layout, settings, [False] * self.layout.num_channels)
-        self.restore([])
+        opening = self.layout.opening_RC()
+        if beginning is not None:
+            self._check_room(len(opening) + len(beginning))
+            opening = np.concatenate([opening, beginning])
+        if len(opening):
+            self.waiting.prefills.append(given_block(opening))
 
     @property
     def layout(self) -> Layout:
         """The layout of the session's model."""
         return self.codec.layout
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows so far."""
+        return self.transcript.rows
+
+    @property
+    def marks(self) -> Marks:
+        """Where messages began, were read, and so on."""
+        return self.transcript.marks
+
+    @property
+    def turn(self) -> Turn:
+        """The turn that is going on, or the last one."""
+        return self.transcript.turn
+
+    @property
+    def turn_starts(self) -> list[int]:
+        """The rows where messages to the model began."""
+        return self.marks.turn_starts
+
+    @property
+    def num_read(self) -> int:
+        """Tokens of messages that were read so far; see `Message.num_read`."""
+        return len(self.marks.read_at)
+
+    @property
+    def queued_ids(self) -> list[int]:
+        """Tokens of messages that wait to be read."""
+        return self.waiting.prompt_ids
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the visible channel is kept silent."""
+        return self.marks.is_held
 
     @property
     def grid(self) -> Grid:
@@ -81,62 +119,38 @@ class Session(Generic[StateT]):
         return Grid(tokens, given)
 
     @property
-    def turn(self) -> Turn:
-        """The turn that is going on, or the last one."""
-        return self._turn
-
-    @property
     def is_active(self) -> bool:
         """Whether the session has something to do; if not it is parked and costs nothing."""
         is_deciding = bool(self.turn_starts) and self.stopped_by is None
-        has_message = any(self.queues) or any(block.turn_starts for block in self.prefills)
-        return is_deciding or has_message
+        return is_deciding or self.waiting.has_message
 
     def text(self, channel: str) -> str:
         """What a channel has said so far."""
         index = self.layout.index(channel)
         return self.codec.text(row.token_ids[index] for row in self.rows)
 
-    def give(self, text: str, *, feed: Feed | None = None) -> None:
+    def give(self, text: str, *, feed: Feed | None = None) -> Message:
         """Queue a message to the model; it starts after what is already queued.
 
         Raises InputError for a text that cannot be a message of one turn, ContextFullError if its
         tokens do not fit behind what is there; then nothing is queued.
         """
-        ids = message_tokens(text, self.codec)
-        feed = self.settings.feed_for(self.layout, feed)
-        channel = self.layout.prompt_index
-        if self.layout.channels[channel].role is Role.INPUT and self._is_inside_message(channel):
-            ids = [*([] if self.codec.end_id is None else [self.codec.end_id]), *ids]
-        if len(ids) >= self.settings.max_rows:
-            raise InputError(
-                "message", expected=f"fewer tokens than max_rows = {self.settings.max_rows}",
-                got=len(ids), fix="shorten it or raise max_rows",
-            )  # fmt: skip
-        self._check_room(len(ids))
-        if feed is Feed.LIVE:
-            self.queues[channel].extend(Queued(id_, n == 0) for n, id_ in enumerate(ids))
-        else:
-            waiting = self.queues[channel]
-            starts = [n for n, queued in enumerate(waiting) if queued.starts_turn]
-            starts.append(len(waiting))
-            ids = [*(queued.token_id for queued in waiting), *ids]
-            waiting.clear()
-            tokens = np.full((len(ids), self.layout.num_channels), self._silence_id, TOKEN_DTYPE)
-            tokens[:, channel] = ids
-            self.prefills.append(Block(tokens, np.ones(tokens.shape, np.bool_), tuple(starts)))
+        return self._queue(message_tokens(text, self.codec), feed)
 
-    def interrupt(self, text: str, *, feed: Feed | None = None) -> None:
+    def give_ids(self, ids: Sequence[int], *, feed: Feed | None = None) -> Message:
+        """Queue a message by its tokens, just as they are; errors are those of `give`."""
+        check_ids(ids, self.codec)
+        return self._queue(list(ids), feed)
+
+    def interrupt(self, text: str, *, feed: Feed | None = None) -> Message:
         """Drop what waits to be read from the User, and start this message now."""
-        dropped = list(self.queues[self.layout.prompt_index])
-        kept_prefills = [block for block in self.prefills if not block.turn_starts]
-        self.queues[self.layout.prompt_index].clear()
-        self.prefills, prefills = kept_prefills, self.prefills
+        before = self.waiting
+        self.waiting = before.copy()
+        self.waiting.clear_messages()
         try:
-            self.give(text, feed=feed)
+            return self.give(text, feed=feed)
         except MotetError:
-            self.queues[self.layout.prompt_index].extend(dropped)
-            self.prefills = prefills
+            self.waiting = before
             raise
 
     def put(self, channel: str, text: str) -> None:
@@ -147,125 +161,193 @@ class Session(Generic[StateT]):
         check_message(text)
         ids = self.codec.encode(text)
         self._check_room(len(ids))
-        self.queues[index].extend(Queued(token_id) for token_id in ids)
+        self.waiting.put(index, ids)
+
+    def clear(self) -> None:
+        """Drop all messages that wait to be read; the rest of one that was begun, too."""
+        self.waiting.clear_messages()
+
+    def stop(self) -> None:
+        """Drop what waits and end the turn now; the session then parks.
+
+        A channel in the middle of a message closes it in one more row, with the end token, or with
+        silence where the layout has none.
+        """
+        self.waiting.clear()
+        if not self.turn_starts or self.stopped_by is not None:
+            return
+        can_close = self.codec.end_id is not None or self.codec.silence_id is not None
+        if can_close and any(self.turn.speaking):
+            self.is_stopping = True
+        else:
+            self._be_interrupted()
+
+    def hold(self) -> None:
+        """Keep the visible channel silent until `release`; meanwhile it does not count as mute."""
+        if self.codec.silence_id is None:
+            raise SessionError("hold", expected="a model with a silence token", got="none")
+        if not self.is_held:
+            self.marks.change_hold(len(self.rows))
+
+    def release(self) -> None:
+        """Let the visible channel speak again."""
+        if self.is_held:
+            self.marks.change_hold(len(self.rows))
+
+    def update(self, settings: Settings) -> None:
+        """Go on under these settings from the next row on; another seed starts other dice.
+
+        Settings are no part of the past: a session that is cut back keeps the ones it has now.
+        """
+        settings.check_against(self.layout)
+        if settings.seed != self.settings.seed:
+            self._dice = Dice(settings.seed, self.layout.num_channels)
+        self.settings = settings
+        self.transcript.update(settings)
 
     def continue_turn(self) -> None:
         """Let a turn that was stopped by a limit go on, with all its limits counted anew."""
         if not self.turn_starts:
             raise SessionError("continue", expected="a message given before", got="none")
-        self.continued_at.append(len(self.rows))
-        self._turn.go_on()
-        self.stopped_by = None
+        row = len(self.rows)
+        self.marks.interrupted_at = [at for at in self.marks.interrupted_at if at != row]
+        self.marks.continued_at.append(row)
+        self.turn.go_on()
+        self.stopped_by, self.is_stopping = None, False
 
-    def next_block(self) -> Block | None:
-        """The rows to read next, or None if they do not fit: the turn then ends by `context`."""
-        block = self._joined_prefill() if self.prefills else self._decode_row()
+    def next_block(self, max_rows: int) -> Block | None:
+        """The rows to read next, of a long prefill at most `max_rows`.
+
+        None if they do not fit: the turn then ends by `context`. SessionError if the logits are no
+        numbers that can be sampled from.
+        """
+        if self.is_stopping:
+            block = self._closing_row()
+        elif self.waiting.prefills:
+            block = self.waiting.next_prefill(max_rows)
+        else:
+            block = self._decode_row()
         if len(self.rows) + len(block.tokens_RC) > self.state.max_rows:
-            self.stopped_by = StopReason.CONTEXT
-            self.prefills, self.queues = [], [deque() for _ in self.queues]
+            self.stopped_by = StopReason.INTERRUPTED if self.is_stopping else StopReason.CONTEXT
+            self.is_stopping, self.waiting = False, Waiting(self.layout)
             return None
         return block
 
-    def advance(self, block: Block, logits_XV: Logits) -> list[Row]:
+    def advance(self, block: Block, logits_XV: Logits | None) -> list[Row]:
         """Take in that `block` was read and what it predicts; returns its rows."""
-        if self.prefills:
-            self.prefills = []
-        else:
-            for queue in self.queues:
-                if queue:
-                    queue.popleft()
+        if not self.is_stopping:
+            self.waiting.drop_read(len(block.tokens_RC))
+        first = len(self.rows)
+        self.marks.read_at.extend(first + row for row in block.reads)
         if block.turn_starts:
-            self.turn_starts.extend(len(self.rows) + start for start in block.turn_starts)
+            self.turn_starts.extend(first + start for start in block.turn_starts)
             self.stopped_by = None
+        last = len(block.tokens_RC) - 1
+        cells = zip(block.tokens_RC.tolist(), block.given_RC.tolist(), strict=True)
         rows = [
-            self._take(tuple(tokens), tuple(given))
-            for tokens, given in zip(block.tokens_RC.tolist(), block.given_RC.tolist(), strict=True)
+            self.transcript.take(
+                tuple(tokens), tuple(given), block.logprobs if row == last else None
+            )
+            for row, (tokens, given) in enumerate(cells)
         ]
         self.logits_XV = logits_XV
-        if not any(self.queues) and not self.prefills and self.turn_starts:
-            self.stopped_by = self._turn.stop_reason()
+        if self.is_stopping:
+            self.is_stopping = False
+            self._be_interrupted()
+        elif self.turn_starts and not self.waiting:
+            self.stopped_by = self.turn.stop_reason()
         return rows
 
-    def restore(self, rows: list[Row]) -> None:
-        """Make `rows` the session's past, and derive all that follows from them."""
-        self.rows = []
-        self.turn_starts = [start for start in self.turn_starts if start < len(rows)]
-        self.continued_at = [row for row in self.continued_at if row <= len(rows)]
-        self._dice = Dice(self.settings.seed, self.layout.num_channels)
-        self._said: list[set[int]] = [set() for _ in self.layout.channels]
-        self._detokenizers = [self.codec.detokenizer() for _ in self.layout.channels]
-        self._turn = Turn(self.layout, self.settings, [False] * self.layout.num_channels)
-        for row in rows:
-            if len(self.rows) in self.continued_at:
-                self._turn.go_on()
-            self._take(row.token_ids, row.given)
-        if len(rows) in self.continued_at:
-            self._turn.go_on()
+    def restore(self, rows: list[Row], marks: Marks) -> None:
+        """Make `rows` the session's past, and derive all that follows from them and `marks`."""
+        self.transcript = Transcript(self.codec, self.settings, marks, rows)
 
-    def _take(self, ids: tuple[int, ...], given: tuple[bool, ...]) -> Row:
-        if len(self.rows) in self.turn_starts:
-            self._turn = Turn(self.layout, self.settings, self._turn.speaking)
-        for said, token_id in zip(self._said, ids, strict=True):
-            if token_id not in (self.codec.silence_id, self.codec.end_id):
-                said.add(token_id)
-        row = Row(
-            index=len(self.rows),
-            token_ids=ids,
-            deltas=tuple(d.push(i) for d, i in zip(self._detokenizers, ids, strict=True)),
-            silent=tuple(token_id == self.codec.silence_id for token_id in ids),
-            given=given,
-        )
-        self.rows.append(row)
-        self._turn.hear(ids, given)
-        return row
+    def cut(self, num_rows: int) -> None:
+        """Forget all rows but the first `num_rows`, and what waits."""
+        self.waiting, self.is_stopping = Waiting(self.layout), False
+        self.restore(self.rows[:num_rows], self.marks.cut(num_rows))
+        self.stopped_by = self.turn.stop_reason() if self.turn_starts else None
+        if num_rows in self.marks.interrupted_at:
+            self.stopped_by = StopReason.INTERRUPTED
 
-    def _joined_prefill(self) -> Block:
-        blocks, starts, num_rows = self.prefills, [], 0
-        for block in blocks:
-            starts += [num_rows + start for start in block.turn_starts]
-            num_rows += len(block.tokens_RC)
-        return Block(
-            np.concatenate([block.tokens_RC for block in blocks]),
-            np.concatenate([block.given_RC for block in blocks]),
-            tuple(starts),
-        )
+    def _be_interrupted(self) -> None:
+        self.stopped_by = StopReason.INTERRUPTED
+        self.marks.interrupted_at.append(len(self.rows))
+
+    def _queue(self, ids: list[int], feed: Feed | None) -> Message:
+        feed = self.settings.feed_for(self.layout, feed)
+        before = self._ids_before_message()
+        if len(ids) + len(before) >= self.settings.max_rows:
+            raise InputError(
+                "message", expected=f"fewer tokens than max_rows = {self.settings.max_rows}",
+                got=len(ids) + len(before), fix="shorten it or raise max_rows",
+            )  # fmt: skip
+        self._check_room(len(ids) + len(before))
+        first = self.num_read + len(self.waiting.prompt_ids) + len(before)
+        if feed is Feed.LIVE:
+            self.waiting.append([*before, *ids])
+        else:
+            self.waiting.append_prefill([*before, *ids])
+        return Message(tuple(ids), first)
+
+    def _ids_before_message(self) -> list[int]:
+        """The end token if the User has begun a message that nothing which waits will close."""
+        channel, end_id = self.layout.prompt_index, self.codec.end_id
+        is_input = self.layout.channels[channel].role is Role.INPUT
+        if end_id is None or not is_input or self.is_stopping or self.waiting.will_close:
+            return []
+        return [end_id] if self.turn.speaking[channel] else []
+
+    def _closing_row(self) -> Block:
+        silence_id, end_id = self.codec.silence_id, self.codec.end_id
+        closing = silence_id if end_id is None else end_id
+        resting = closing if silence_id is None else silence_id
+        ids = [closing if speaks else resting for speaks in self.turn.speaking]
+        return given_block(np.array([ids], TOKEN_DTYPE))
 
     def _decode_row(self) -> Block:
         C = self.layout.num_channels
-        tokens, given, starts_turn = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_), False
-        for channel, (spec, queue) in enumerate(
-            zip(self.layout.channels, self.queues, strict=True)
-        ):
+        tokens, given = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_)
+        queues, logprobs = self.waiting.queues, None
+        output, prompt = self.layout.output_index, self.layout.prompt_index
+        for channel, (spec, queue) in enumerate(zip(self.layout.channels, queues, strict=True)):
+            is_held = channel == output and self.is_held
             if queue:
                 tokens[0, channel] = queue[0].token_id
-                starts_turn |= queue[0].starts_turn
-            elif spec.role is Role.INPUT or spec.name in self.settings.ablate:
+            elif spec.role is Role.INPUT or spec.name in self.settings.ablate or is_held:
                 tokens[0, channel] = self._silence_id
             else:
                 tokens[0, channel] = self._draw(channel)
                 given[0, channel] = False
-        return Block(tokens, given, (0,) if starts_turn else ())
+                if channel == output and (num_top := self.settings.top_logprobs) is not None:
+                    token_id = int(tokens[0, channel])
+                    logprobs = logprobs_of(self._logits_V(channel), token_id, num_top)
+        starts = (0,) if queues[prompt] and queues[prompt][0].starts_turn else ()
+        return Block(tokens, given, starts, (0,) if queues[prompt] else (), logprobs)
 
     def _draw(self, channel: int) -> int:
-        assert self.logits_XV is not None, "a session decodes only after it has read a row"
-        column = self.layout.sampled_indices.index(channel)
-        logits_V = self.logits_XV[column, : self.codec.vocab_size]
-        sampling = self.settings.sampling_of(self.layout.channels[channel].name)
-        penalty = sampling.repetition_penalty
-        logits_V = penalise_repetition(logits_V, self._said[channel], penalty)
+        transcript, settings = self.transcript, self.settings
+        sampling = settings.sampling_of(self.layout.channels[channel].name)
+        logits_V = self._logits_V(channel)
+        said, drawn = transcript.said[channel], transcript.drawn[channel]
+        logits_V = penalise_repetition(logits_V, said, sampling.repetition_penalty)
+        logits_V = penalise_presence(
+            logits_V, drawn, sampling.presence_penalty, sampling.frequency_penalty
+        )
         if self.codec.silence_id is not None:
-            penalty = self._turn.silence_penalty(channel)
+            penalty = transcript.turn.silence_penalty(channel)
             logits_V = penalise_silence(logits_V, self.codec.silence_id, penalty)
+        if settings.ignore_end and self.codec.end_id is not None:
+            logits_V = forbid(logits_V, self.codec.end_id)
         return sample(logits_V, sampling, self._dice.roll(len(self.rows), channel))
 
-    def _is_inside_message(self, channel: int) -> bool:
-        """Whether the channel has begun a message that nothing queued will close."""
-        waits = self.queues[channel] or any(block.turn_starts for block in self.prefills)
-        return not waits and self._turn.speaking[channel]
+    def _logits_V(self, channel: int) -> Logits:
+        assert self.logits_XV is not None, "a session decodes only after it has read a row"
+        column = self.layout.sampled_indices.index(channel)
+        return self.logits_XV[column, : self.codec.vocab_size]
 
     def _check_room(self, num_new_rows: int) -> None:
-        waiting = max(map(len, self.queues)) + sum(len(b.tokens_RC) for b in self.prefills)
-        needed = len(self.rows) + waiting + num_new_rows
+        needed = len(self.rows) + self.waiting.num_rows + num_new_rows
         if needed >= self.state.max_rows:
             raise ContextFullError(
                 "message", expected=f"to fit into {self.state.max_rows} rows with room to answer",

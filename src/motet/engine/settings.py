@@ -14,6 +14,8 @@ from typing import Any
 from motet.errors import SettingError
 from motet.streams.layout import Layout
 
+MAX_TOP_LOGPROBS = 100
+
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     kind = int if isinstance(low, int) else float
@@ -44,7 +46,8 @@ class Sampling:
     temperature: 0 is greedy. top_k: 0 is off. top_p, min_p: 1 and 0 are off; min_p keeps tokens
     of at least that share of the likeliest one's probability. repetition_penalty: 1 is off;
     logits of tokens that the channel has already said are divided (if positive) or multiplied by
-    it, silence and end excepted.
+    it, silence and end excepted. presence_penalty, frequency_penalty: 0 is off; taken off the
+    logits of tokens that were sampled on the channel before, once, and once for each time.
     """
 
     temperature: float = 0.6
@@ -52,6 +55,8 @@ class Sampling:
     top_p: float = 0.95
     min_p: float = 0.0
     repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         _check("temperature", self.temperature, 0.0, 100.0)
@@ -59,6 +64,8 @@ class Sampling:
         _check("top_p", self.top_p, 0.0, 1.0)
         _check("min_p", self.min_p, 0.0, 1.0)
         _check("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
+        _check("presence_penalty", self.presence_penalty, -100.0, 100.0)
+        _check("frequency_penalty", self.frequency_penalty, -100.0, 100.0)
         if self.top_p == 0.0:
             raise SettingError("top_p", expected="more than 0, at most 1", got=0)
 
@@ -72,7 +79,9 @@ class Settings:
     fallen silent, rising over 5 rows. ablate: channels that stay silent. max_rows: rows of one
     turn. quiet_rows: a turn has ended when every sampled channel has rested for so many rows.
     mute_rows: a turn ends when nobody has spoken for so many rows after the User. feed: None
-    means live where the layout has an input channel, else prefill.
+    means live where the layout has an input channel, else prefill. ignore_end: the end token is
+    never sampled. top_logprobs: record how likely the visible channel's tokens were, and so many
+    of the likeliest ones (`Row.logprobs`); None is off.
     """
 
     sampling: Sampling = Sampling()
@@ -85,6 +94,8 @@ class Settings:
     mute_rows: int = 64
     feed: Feed | None = None
     ablate: frozenset[str] = frozenset()
+    ignore_end: bool = False
+    top_logprobs: int | None = None
 
     def __post_init__(self) -> None:
         _check("silence_penalty_output", self.silence_penalty_output, -100.0, 100.0)
@@ -93,6 +104,10 @@ class Settings:
         _check("max_rows", self.max_rows, 1, 10_000_000)
         _check("quiet_rows", self.quiet_rows, 1, 10_000_000)
         _check("mute_rows", self.mute_rows, 1, 10_000_000)
+        if not isinstance(self.ignore_end, bool):
+            raise SettingError("ignore_end", expected="True or False", got=repr(self.ignore_end))
+        if self.top_logprobs is not None:
+            _check("top_logprobs", self.top_logprobs, 0, MAX_TOP_LOGPROBS)
         samplers = dict(self.channel_sampling)
         for name, sampling in [("sampling", self.sampling), *samplers.items()]:
             if not isinstance(sampling, Sampling):

@@ -32,6 +32,7 @@ class StopReason(StrEnum):
     MAX_ROWS = "max_rows"
     REPETITION = "repetition"
     CONTEXT = "context"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass
@@ -68,11 +69,11 @@ class Voice:
 
 
 class Turn:
-    """Follows one turn of a session row by row."""
+    """Follows one turn of a session row by row. settings: those in force, which may change."""
 
     def __init__(self, layout: Layout, settings: Settings, speaking: Sequence[bool]) -> None:
         self._layout = layout
-        self._settings = settings
+        self.settings = settings
         self._silence_id = None if layout.silence is None else layout.silence.id
         self._end_id = None if layout.end is None else layout.end.id
         self._inputs = set(layout.input_indices)
@@ -84,13 +85,21 @@ class Turn:
         self._limited_from = 0
         self.ttft_rows: int | None = None
 
-    def hear(self, tokens_C: Sequence[int], given_C: Sequence[bool]) -> None:
-        """Take in the next row. Words given to a sampled channel do not count as its own."""
+    def hear(
+        self, tokens_C: Sequence[int], given_C: Sequence[bool], *, is_held: bool = False
+    ) -> None:
+        """Take in the next row. Words given to a sampled channel do not count as its own.
+
+        is_held: the silence of the visible channel is not its own: it neither rests nor is mute.
+        """
         self.num_rows += 1
         for channel, (voice, token_id) in enumerate(zip(self.voices, tokens_C, strict=True)):
             counts = channel in self._inputs or not given_C[channel]
             voice.hear(token_id, self._silence_id, self._end_id, counts=counts)
-        if self.ttft_rows is None and self.voices[self._layout.output_index].has_spoken:
+        output = self.voices[self._layout.output_index]
+        if is_held:
+            output.silent_rows = 0
+        if self.ttft_rows is None and output.has_spoken:
             self.ttft_rows = self.num_rows
 
     def go_on(self) -> None:
@@ -116,7 +125,7 @@ class Turn:
         """What to take off the silence logit of `channel` in the next row."""
         if self.voices[channel].has_ended:
             return 0.0
-        settings = self._settings
+        settings = self.settings
         is_output = channel == self._layout.output_index
         penalty = settings.silence_penalty_output if is_output else settings.silence_penalty_thought
         return penalty * min(1.0, self.silent_input_rows / PENALTY_RAMP_ROWS)
@@ -131,12 +140,12 @@ class Turn:
         limited_rows = self.num_rows - self._limited_from
         if self._layout.input_indices:
             quiet = min(self.silent_input_rows, *(voice.silent_rows for voice in sampled))
-            if min(quiet, limited_rows) >= self._settings.mute_rows:
+            if min(quiet, limited_rows) >= self.settings.mute_rows:
                 return StopReason.MUTE
-        return StopReason.MAX_ROWS if limited_rows >= self._settings.max_rows else None
+        return StopReason.MAX_ROWS if limited_rows >= self.settings.max_rows else None
 
     def _rests(self, voice: Voice) -> bool:
-        return voice.has_ended or voice.silent_rows >= self._settings.quiet_rows
+        return voice.has_ended or voice.silent_rows >= self.settings.quiet_rows
 
 
 def is_loop(recent: Sequence[int]) -> bool:

@@ -52,8 +52,7 @@ def attempt(
         sessions = [engine.open(settings, context_rows=context_rows) for _ in batch]
         for session, task in zip(sessions, batch, strict=True):
             session.give(task.question)
-        while engine.step(sessions):
-            pass
+        engine.finish(sessions)
         for session, task in zip(sessions, batch, strict=True):
             channels = {name: session.text(name) for name in session.layout.names}
             yield Attempt(task, channels, ended=session.stopped_by is StopReason.END)

@@ -96,8 +96,7 @@ def conversations_of(engine: Engine[Any], prompts: Sequence[Prompt], seed: int) 
             except (InputError, ContextFullError) as error:
                 raise InputError(f"{where}: {error}") from None
             sessions.append(session)
-        while engine.step(sessions):
-            pass
+        engine.finish(sessions)
         passages += [_passage(s.grid.tokens_RC, engine.codec.layout) for s in sessions]
     return passages
 
