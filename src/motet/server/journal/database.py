@@ -51,7 +51,7 @@ def told(what: str) -> Iterator[None]:
     """Tell what SQLite or the disk refuses as a JournalError about `what`."""
     try:
         yield
-    except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError) as error:
+    except (sqlite3.Error, OSError, UnicodeError, OverflowError) as error:
         raise JournalError(f"journal {what}", got=error) from None
 
 
@@ -154,7 +154,11 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: version", expected=SCHEMA_VERSION, got=version,
             fix="use the Motet that wrote it, or another file",
         )  # fmt: skip
-    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-    tables = {name: sql for name, sql in found if not name.startswith("sqlite_")}
+    tables = dict(
+        connection.execute(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+        ).fetchall()
+    )
     if tables != _TABLES:
         raise JournalError(str(path), expected="the tables of a journal", got=sorted(tables))
