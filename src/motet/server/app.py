@@ -5,7 +5,7 @@ who asks -> observing -> CORS -> doors -> body limit -> routes: live, OpenAI, se
 
 from __future__ import annotations
 
-import importlib
+import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,30 +17,41 @@ from starlette.middleware.cors import CORSMiddleware
 from motet import __version__
 from motet.engine import Engine
 from motet.server.config import ServerConfig
+from motet.server.decoding import DecodeLoop
 from motet.server.errors import RESPONSES, handle_errors
 from motet.server.health import health_router
+from motet.server.journal import Journal
 from motet.server.limits_body import BodyLimit
 from motet.server.live_socket import live_router
+from motet.server.metrics import ServerMetrics
+from motet.server.metrics_routes import metrics_router
+from motet.server.observing import ObserveRequests
+from motet.server.openai import openai_router
+from motet.server.page_routes import page_router
 from motet.server.safety import Doors
+from motet.server.sessions_routes import sessions_router
 from motet.server.state import ServerState
 
 __all__ = ["build_app"]
 
-_ROUTERS = (
-    ("motet.server.openai", "openai_router"),
-    ("motet.server.sessions_routes", "sessions_router"),
-    ("motet.server.metrics_routes", "metrics_router"),
-    ("motet.server.page_routes", "page_router"),
-)
-
 
 def build_app(config: ServerConfig, engine: Engine[Any]) -> FastAPI:
-    """The application that serves `engine`; `app.state.motet` is its ServerState."""
+    """The application that serves `engine`; `app.state.motet` is its ServerState.
+
+    Raises JournalError if the journal can't be opened.
+    """
     state = _build_state(config, engine)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        state.decoding.start()
+        try:
+            yield
+        finally:
+            if state.hub is not None:
+                await state.hub.close()
+            await asyncio.to_thread(state.decoding.close)
+            await asyncio.to_thread(state.journal.close)
 
     app = FastAPI(
         title="Motet", version=__version__, lifespan=lifespan, responses=RESPONSES,
@@ -49,10 +60,10 @@ def build_app(config: ServerConfig, engine: Engine[Any]) -> FastAPI:
     app.state.motet = state
     app.include_router(health_router(state))
     app.include_router(live_router(state))
-    for module, name in _ROUTERS:
-        if importlib.util.find_spec(module) is not None:
-            router = getattr(importlib.import_module(module), name)
-            app.include_router(router() if name == "page_router" else router(state))
+    app.include_router(openai_router(state))
+    app.include_router(sessions_router(state))
+    app.include_router(metrics_router(state))
+    app.include_router(page_router())
     handle_errors(app)
     app.add_middleware(BodyLimit, config=config)
     app.add_middleware(Doors, state=state)
@@ -61,21 +72,25 @@ def build_app(config: ServerConfig, engine: Engine[Any]) -> FastAPI:
             CORSMiddleware, allow_origins=config.allow_origins, allow_methods=["*"],
             allow_headers=["*"], expose_headers=["retry-after", "x-request-id"],
         )  # fmt: skip
+    app.add_middleware(ObserveRequests, metrics=state.metrics)
     return app
 
 
 def _build_state(config: ServerConfig, engine: Engine[Any]) -> ServerState:
-    def made(module: str, name: str, *arguments: Any, **options: Any) -> Any:
-        if importlib.util.find_spec(module) is None:
-            return None
-        return getattr(importlib.import_module(module), name)(*arguments, **options)
-
-    journal = made("motet.server.journal", "Journal", config.journal)
-    decoding = made(
-        "motet.server.decoding", "DecodeLoop", engine,
-        max_sessions=config.max_sessions, max_waiting=config.max_waiting,
+    journal = Journal(config.journal)
+    metrics = ServerMetrics(engine.codec.layout.names)
+    decoding = DecodeLoop(
+        engine, max_sessions=config.max_sessions, max_waiting=config.max_waiting,
+        observe=metrics.step,
     )  # fmt: skip
-    limits = config.limits(engine.runtime.context_rows)
-    hub = made("motet.server.live", "Hub", decoding, journal, limits)
-    metrics = made("motet.server.metrics", "ServerMetrics")
+    hub: Any = None
+    if importlib.util.find_spec("motet.server.live.hub") is not None:
+        from motet.server.live import Hub
+
+        hub = Hub(
+            decoding, journal, config.limits(engine.runtime.context_rows),
+            context_rows=config.context_rows, context_policy=config.context_policy,
+            idle_s=config.idle_s, metrics=metrics,
+        )  # fmt: skip
+    metrics.watch(lambda: decoding.num_running, lambda: decoding.num_waiting)
     return ServerState(config, engine, decoding, hub, journal, metrics)
