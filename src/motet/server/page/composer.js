@@ -74,7 +74,7 @@ export class Composer {
     byId("send").disabled = isTooLong;
     setText(
       byId("hint"),
-      isTooLong ? `too long: ${bytes} of ${limits.max_text_bytes} bytes` : "Enter sends · Ctrl+Enter interrupts with it · Esc stops",
+      isTooLong ? `too long: ${bytes} of ${limits.max_text_bytes} bytes` : "Enter sends, also while it speaks · Ctrl+Enter interrupts · Esc stops",
     );
   }
 }

@@ -3,6 +3,7 @@
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8000;
+const STEADY_MS = 5000; // a connection that has lasted so long has recovered
 const REPLACED = 4000; // the session went on in another window
 
 /**
@@ -40,7 +41,7 @@ export class Connection {
       this.expectLife();
       const event = JSON.parse(message.data);
       if (event.type === "session.created") {
-        this.attempts = 0;
+        this.steady = setTimeout(() => { this.attempts = 0; }, STEADY_MS);
         this.silenceMs = event.limits.heartbeat_s * 2500;
         this.onStatus({ name: "open" });
       }
@@ -59,6 +60,7 @@ export class Connection {
 
   lost(everOpened, code) {
     clearTimeout(this.pulse);
+    clearTimeout(this.steady);
     this.socket = null;
     if (code === REPLACED) {
       this.onStatus({ name: "closed" });
@@ -88,8 +90,7 @@ export class Connection {
   end() {
     this.isEnded = true;
     removeEventListener("online", this.onOnline);
-    clearTimeout(this.timer);
-    clearTimeout(this.pulse);
+    for (const timer of [this.timer, this.pulse, this.steady]) clearTimeout(timer);
     const socket = this.socket;
     this.socket = null;
     socket?.close(1000);

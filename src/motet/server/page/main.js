@@ -24,6 +24,7 @@ import { knownSessions } from "./storage.js";
 import { setUpThemes } from "./themes.js";
 
 const SUGGESTIONS = ["What is 47 + 38?", "Spell cat backwards.", "Who are you?"];
+const ROLES = { input: "is what you say", output: "is the reply", thought: "is a thought" };
 
 let conversation = null;
 let isDrawing = false;
@@ -77,7 +78,7 @@ function cast(session) {
   sampling.cast(session);
   score.refresh();
   byId("cast").replaceChildren(...session.channels.map(({ name, role }, channel) =>
-    element("li", { "data-ink": inkOf(session.channels, channel) }, name, element("small", {}, ` ${role}`))));
+    element("li", { "data-ink": inkOf(session.channels, channel) }, name, element("small", {}, ` ${ROLES[role]}`))));
 }
 
 function use(control) {

@@ -101,7 +101,7 @@ export class Sampling {
     for (const { knob, slider, number, movedAt } of this.fields) {
       const value = valueOf(knob, settings, this.voice);
       if (performance.now() - movedAt < 4 * WAIT_MS && document.activeElement === slider) continue;
-      for (const input of [slider, number]) if (Number(input.value) !== value) input.value = value;
+      for (const input of [slider, number]) input.value = value;
     }
     this.feed.value = settings.feed ?? (hasInput ? "live" : "prefill");
     for (const { box } of this.silenced) box.checked = settings.ablate.includes(box.value);

@@ -3,7 +3,7 @@
 
 import { byId, setText } from "./dom.js";
 import { coloursNow, inkOf } from "./inks.js";
-import { drawScore, STAFF, TOP } from "./score_ink.js";
+import { drawScore, TOP } from "./score_ink.js";
 import { describe, ScoreLayout } from "./score_layout.js";
 import { unreadOf } from "./systems.js";
 
@@ -17,6 +17,8 @@ const FONTS = {
 };
 const KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 const ROOM_AHEAD = 90; // after the last row, for what waits
+const NARROW = { below: 640, margin: 84, staff: 40 };
+const WIDE = { margin: 115, staff: 46 }; // beside the gutter of the page, so that words line up
 
 export class Score {
   constructor(onChoose) {
@@ -79,8 +81,10 @@ export class Score {
     if (state.session === null || this.box.hidden) return;
     this.layout.update(state.rows);
     if (this.cursor !== null && !state.rows.some((row) => row.index === this.cursor)) this.choose(null);
-    this.margin = this.box.clientWidth < 600 ? 84 : 120;
-    this.height = TOP + state.session.channels.length * STAFF;
+    const isNarrow = innerWidth < NARROW.below;
+    this.staff = isNarrow ? NARROW.staff : WIDE.staff;
+    this.margin = isNarrow ? NARROW.margin : WIDE.margin + parseFloat(getComputedStyle(byId("conversation")).paddingLeft);
+    this.height = TOP + state.session.channels.length * this.staff;
     const width = `${Math.ceil(this.margin + this.layout.width + ROOM_AHEAD)}px`;
     if (this.stretch.style.width !== width) this.stretch.style.width = width;
     if (this.follows) this.box.scrollLeft = this.box.scrollWidth;
@@ -105,6 +109,7 @@ export class Score {
       width,
       height: this.height,
       margin: this.margin,
+      staff: this.staff,
       from: this.box.scrollLeft,
       layout: this.layout,
       channels,

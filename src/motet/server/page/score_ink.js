@@ -4,9 +4,8 @@
 
 import { goesOn, lyric } from "./score_layout.js";
 
-export const TOP = 24; // room for row numbers
-export const STAFF = 47;
-const LINE = 20; // of the staff line below the staff's top
+export const TOP = 20; // room for row numbers
+const LINE = 18; // of the staff line below the staff's top
 const NOTE_X = 9;
 const STEM = 13;
 
@@ -30,19 +29,19 @@ export function drawScore(ink, scene) {
   drawNames(ink, scene);
 }
 
-function drawLines(ink, { channels, width, margin, colours }) {
+function drawLines(ink, { channels, width, margin, staff, colours }) {
   ink.fillStyle = colours.line;
   for (const channel of channels.keys()) {
-    ink.fillRect(margin, TOP + channel * STAFF + LINE, width - margin, 1);
+    ink.fillRect(margin, TOP + channel * staff + LINE, width - margin, 1);
   }
 }
 
 function drawRow(ink, scene, place, x) {
-  const { layout, channels, inks, colours, turnStarts, cursor, hover, firstRow } = scene;
+  const { layout, channels, inks, colours, staff, turnStarts, cursor, hover, firstRow } = scene;
   const row = layout.rows[place];
   const before = layout.rows[place - 1];
   const rowWidth = layout.ends[place] - layout.left(place);
-  const bottom = TOP + channels.length * STAFF;
+  const bottom = TOP + channels.length * staff;
   if (row.index === cursor || row.index === hover) {
     ink.globalAlpha = row.index === cursor ? 0.16 : 0.07;
     ink.fillStyle = colours.accent;
@@ -52,7 +51,7 @@ function drawRow(ink, scene, place, x) {
   const turn = turnStarts.get(row.index);
   if (turn !== undefined) {
     ink.fillStyle = colours.soft;
-    ink.fillRect(x - 1, TOP + LINE, 1, (channels.length - 1) * STAFF + 1);
+    ink.fillRect(x - 1, TOP + LINE, 1, (channels.length - 1) * staff + 1);
     ink.font = scene.fonts.turn;
     ink.fillStyle = colours.accent;
     ink.fillText(`${turn}`, x, 15);
@@ -63,7 +62,7 @@ function drawRow(ink, scene, place, x) {
   }
   ink.globalAlpha = row.index < firstRow ? 0.4 : 1;
   for (const channel of channels.keys()) {
-    const y = TOP + channel * STAFF + LINE;
+    const y = TOP + channel * staff + LINE;
     ink.fillStyle = inks[channel];
     ink.strokeStyle = inks[channel];
     if (row.silent[channel]) drawRest(ink, x, y, colours.rest);
@@ -100,35 +99,35 @@ function drawNote(ink, x, y, isGiven, beamFrom) {
 }
 
 /** The end of what has been read: a line, and after it the words that wait. */
-function drawEnd(ink, { margin, from, layout, channels, colours, waiting, fonts }) {
+function drawEnd(ink, { margin, from, layout, channels, staff, colours, waiting, fonts }) {
   const x = margin + layout.width - from;
   if (layout.rows.length) {
     ink.fillStyle = colours.accent;
-    ink.fillRect(x, TOP + LINE - 10, 1.5, (channels.length - 1) * STAFF + 20);
+    ink.fillRect(x, TOP + LINE - 10, 1.5, (channels.length - 1) * staff + 20);
   }
   ink.font = fonts.given;
   ink.globalAlpha = 0.75;
   for (const [channel, text] of waiting.entries()) {
     if (!text) continue;
     ink.fillStyle = colours.soft;
-    ink.fillText(lyric(text), x + 8, TOP + channel * STAFF + LINE + 20);
+    ink.fillText(lyric(text), x + 8, TOP + channel * staff + LINE + 20);
   }
   ink.globalAlpha = 1;
 }
 
-function drawNames(ink, { channels, inks, colours, margin, fonts, height }) {
+function drawNames(ink, { channels, inks, colours, margin, staff, fonts, height }) {
   ink.fillStyle = colours.paper;
   ink.fillRect(0, 0, margin, height);
   ink.font = fonts.name;
   ink.textAlign = "right";
   for (const [channel, { name }] of channels.entries()) {
     ink.fillStyle = inks[channel];
-    ink.fillText(name, margin - 16, TOP + channel * STAFF + LINE + 5, margin - 22);
+    ink.fillText(name, margin - 16, TOP + channel * staff + LINE + 5, margin - 22);
   }
   ink.textAlign = "left";
   ink.fillStyle = colours.soft;
   const top = TOP + LINE - 10;
-  const bottom = TOP + (channels.length - 1) * STAFF + LINE + 10;
+  const bottom = TOP + (channels.length - 1) * staff + LINE + 10;
   ink.fillRect(margin - 9, top, 3, bottom - top);
   ink.fillRect(margin - 4, top, 1, bottom - top);
   ink.fillRect(margin - 9, top, 9, 1.5);

@@ -73,7 +73,7 @@ export class ScoreLayout {
 }
 
 /** A cell's text as it stands under its note. */
-export const lyric = (text) => text.replaceAll("\n", "↵").trim();
+export const lyric = (text) => text.trim().replaceAll("\n", "↵") || (text.includes("\n") ? "↵" : "");
 
 /** Whether a cell goes on with the word of the cell before it in the same channel. */
 export function goesOn(before, row, channel) {

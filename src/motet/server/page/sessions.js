@@ -4,7 +4,7 @@ import { deleteSession, exportSession, listSessions } from "./api.js";
 import { byId, element } from "./dom.js";
 import { forgetSession, knownSessions } from "./storage.js";
 
-const FORMATS = { text: "txt", json: "json", grid: "grid.json" };
+const FORMATS = { text: "txt", json: "json", grid: "npz" };
 
 export class Sessions {
   /** open(known | null): go to a session or a new one; left(id): it was deleted; report(text). */
@@ -90,7 +90,7 @@ export class Sessions {
 }
 
 function factsOf(session) {
-  const begun = session.created ? new Date(session.created * 1000) : null;
+  const begun = session.created_s ? new Date(session.created_s * 1000) : null;
   const day = begun?.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   const rows = session.rows === undefined ? null : `${session.rows} rows`;
   return [session.model, day, rows].filter(Boolean).join(" · ");

@@ -3,20 +3,22 @@
 import { byId } from "./dom.js";
 import { chosenTheme, keepTheme } from "./storage.js";
 
-const THEMES = ["system", "light", "dark"];
+const THEMES = { system: "Auto", light: "Light", dark: "Dark" };
 
 export function setUpThemes(onChange) {
   const button = byId("theme");
-  let theme = THEMES.includes(chosenTheme()) ? chosenTheme() : "system";
+  let theme = chosenTheme() in THEMES ? chosenTheme() : "system";
   const show = () => {
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    button.textContent = theme[0].toUpperCase() + theme.slice(1);
-    button.setAttribute("aria-label", `Theme: ${theme}`);
+    button.textContent = THEMES[theme];
+    button.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
+    button.dataset.theme = theme;
     onChange();
   };
   button.addEventListener("click", () => {
-    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+    const names = Object.keys(THEMES);
+    theme = names[(names.indexOf(theme) + 1) % names.length];
     keepTheme(theme === "system" ? null : theme);
     show();
   });
