@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from motet.engine import Engine, Sampling
 from motet.errors import StateError
-from motet.runtime.protocol import Wanted, check_tokens
+from motet.runtime.protocol import Wanted, check_tokens, room_of
 from motet.streams import Channel, ConvMode, Layout, Role, SpecialToken, StreamCodec
 from motet.streams.grid import Grid, Tokens
 
@@ -92,8 +92,8 @@ class ScriptedState:
     def tokens_RC(self) -> Tokens:
         return np.array(self.rows, np.int32).reshape(-1, self.num_channels)
 
-    def fork(self) -> ScriptedState:
-        return ScriptedState(list(self.rows), self.max_rows, self.num_channels)
+    def fork(self, max_rows: int | None = None) -> ScriptedState:
+        return ScriptedState(list(self.rows), room_of(self, max_rows), self.num_channels)
 
 
 @dataclass(eq=False)

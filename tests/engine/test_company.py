@@ -189,7 +189,7 @@ def resume_forgets_the_logits(patch: Patch) -> None:
 
 def resume_with_another_seed(patch: Patch) -> None:
     def forget(session: Any) -> None:
-        session._dice = Dice(session.settings.seed + 1, session.layout.num_channels)
+        session.sampler.dice = Dice(session.settings.seed + 1, session.layout.num_channels)
 
     _patch_resume(patch, forget)
 
@@ -236,7 +236,7 @@ def fork_shares_the_queue(patch: Patch) -> None:
 
 
 def fork_shares_the_state(patch: Patch) -> None:
-    patch.setattr(ScriptedState, "fork", lambda self: self)
+    patch.setattr(ScriptedState, "fork", lambda self, max_rows=None: self)
 
 
 def fork_forgets_the_turn(patch: Patch) -> None:

@@ -214,7 +214,10 @@ def test_a_bad_message_changes_nothing(
     before = [list(queue) for queue in session.waiting.queues], list(session.waiting.prefills)
     with pytest.raises(kind, match=message):
         deliver(text, feed=feed)
-    assert ([list(queue) for queue in session.waiting.queues], list(session.waiting.prefills)) == before
+    assert (
+        [list(queue) for queue in session.waiting.queues],
+        list(session.waiting.prefills),
+    ) == before
     list(engine.stream(session))
     assert session.text("User") == "hi\nno"
     assert session.stopped_by is StopReason.END

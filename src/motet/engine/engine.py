@@ -16,27 +16,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple
 
+from motet.engine.beginnings import Beginnings
 from motet.engine.history import check_beginning
+from motet.engine.marks import Marks
+from motet.engine.reading import Reading, plan
 from motet.engine.reply import Reply, reply_of
+from motet.engine.rolling import Rolling
 from motet.engine.sampling import Logits
 from motet.engine.saved import load_session, save_session
 from motet.engine.session import Session
 from motet.engine.settings import Sampling, Settings
-from motet.engine.waiting import Block
-from motet.errors import MotetError, SessionError
+from motet.engine.turn import StopReason
+from motet.errors import MotetError, SessionError, SettingError
 from motet.formats.chat import ChatFormat
 from motet.protocol.row import Row
 from motet.runtime.protocol import Runtime, StateT, Wanted
 from motet.streams.codec import StreamCodec
-from motet.streams.grid import Tokens
+from motet.streams.grid import Grid, Tokens
 
 DEFAULT_CONTEXT_ROWS = 2048
 
 
 class Stepped(NamedTuple, Generic[StateT]):
-    """What a step made of one session: its new rows, or why it failed.
+    """What a step made of one active session: its new rows, or why it failed.
 
-    No rows and no error: its context is full, and the turn has ended.
+    No rows and no error: its context is full and the turn has ended, or its state is catching up
+    with rows that it has (after `rebuild`, or where a roll was not read in time).
     """
 
     session: Session[StateT]
@@ -49,7 +54,8 @@ class Engine(Generic[StateT]):
 
     sampling: the defaults of `Settings.sampling` for this model, as its authors recommend.
     prefill_rows: rows of a long prefill that a session reads in one step at most, so that it does
-    not keep the others waiting. chat: how chats are written for a one-channel model.
+    not keep the others waiting. beginning_bytes: for beginnings that sessions share. chat: how
+    chats are written for a one-channel model.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Engine(Generic[StateT]):
         sampling: Sampling,
         *,
         prefill_rows: int = 256,
+        beginning_bytes: int = 256 << 20,
         chat: ChatFormat | None = None,
     ) -> None:
         self.name = name
@@ -68,6 +75,7 @@ class Engine(Generic[StateT]):
         self.sampling = sampling
         self.prefill_rows = prefill_rows
         self.chat = chat or ChatFormat()
+        self.beginnings = Beginnings(runtime, beginning_bytes)
         self._sampled = codec.layout.sampled_indices
 
     def settings(self, **changes: object) -> Settings:
@@ -80,18 +88,27 @@ class Engine(Generic[StateT]):
         *,
         context_rows: int | None = None,
         beginning: Tokens | None = None,
+        pinned_rows: int = 0,
+        rolling: Rolling | None = None,
     ) -> Session[StateT]:
         """A new session with room for `context_rows` rows (default: 2048, or all there are).
 
         beginning: given rows [R, C], such as `history_rows`, that are read before anything else
-        but the layout's opening. GridError or ContextFullError if they are none or do not fit.
+        but the layout's opening. rolling: let the oldest rows leave when the room is nearly full,
+        all but the opening and the first `pinned_rows` of the beginning. Raises GridError,
+        SettingError or ContextFullError if they are none or do not fit.
         """
         if context_rows is None:
             context_rows = min(DEFAULT_CONTEXT_ROWS, self.runtime.context_rows)
         if beginning is not None:
             check_beginning(beginning, self.codec)
-        state = self.runtime.open(context_rows)
-        return Session(self.codec, settings or self.settings(), state, beginning)
+        num_rows = 0 if beginning is None else len(beginning)
+        if not 0 <= pinned_rows <= num_rows:
+            raise SettingError("pinned_rows", expected=f"0 to {num_rows}", got=pinned_rows)
+        return Session(
+            self.codec, settings or self.settings(), self.runtime.open(context_rows), beginning,
+            pinned_rows=pinned_rows, rolling=rolling,
+        )  # fmt: skip
 
     def step(self, sessions: Sequence[Session[StateT]]) -> list[Stepped[StateT]]:
         """Read the next rows of all active sessions in one forward; what each of them got.
@@ -99,47 +116,68 @@ class Engine(Generic[StateT]):
         A session that fails alone, such as by logits that are no numbers, says so in its entry and
         the others go on. What fails for all (no memory) is raised, and no session has changed.
         """
+        shared: dict[int, list[Row]] = {}
+        readings: list[Reading[StateT]] = []
         stepped: list[Stepped[StateT]] = []
-        ready: list[tuple[Session[StateT], Block]] = []
         for session in sessions:
-            if session.is_active:
-                try:
-                    block = session.next_block(self.prefill_rows)
-                except MotetError as error:
-                    stepped.append(Stepped(session, [], error))
-                    continue
-                if block is None:
-                    stepped.append(Stepped(session, [], None))
-                else:
-                    ready.append((session, block))
-        for (session, block), last in zip(ready, self._forward(ready), strict=True):
-            stepped.append(self._advance(session, block, last[-1]))
+            if not session.is_active:
+                continue
+            try:
+                if session.is_opening and not session.rows:
+                    shared[id(session)] = self._share(session)
+                reading = plan(session, self.prefill_rows, self.runtime.open)
+            except MotetError as error:
+                stepped.append(Stepped(session, shared.get(id(session), []), error))
+                continue
+            if reading is None:
+                stepped.append(Stepped(session, [], None))
+            else:
+                readings.append(reading)
+        for reading, last in zip(readings, self._forward(readings), strict=True):
+            stepped.append(self._take(reading, last, shared.get(id(reading.session), [])))
         return stepped
 
-    def _forward(self, ready: Sequence[tuple[Session[StateT], Block]]) -> list[Logits]:
-        if not ready:
+    def _share(self, session: Session[StateT]) -> list[Row]:
+        """Rows of a new session that another one has read before."""
+        given = session.waiting.next_prefill(session.state.max_rows)
+        found = self.beginnings.find(given.tokens_RC, session.state.max_rows)
+        if found is None:
+            return []
+        session.state, logits_XV = found
+        return session.advance(given.part(0, session.state.num_rows), logits_XV)
+
+    def _forward(self, readings: Sequence[Reading[StateT]]) -> list[Logits]:
+        """What predicts the next row of each reading's session."""
+        pieces = [piece for reading in readings for piece in reading.pieces]
+        if not pieces:
             return []
         try:
-            return self.runtime.forward(
-                [session.state for session, _ in ready],
-                [block.tokens_RC for _, block in ready],
+            logits = self.runtime.forward(
+                [piece.state for piece in pieces],
+                [piece.tokens_RC for piece in pieces],
                 wanted=Wanted.LAST,
                 channels=self._sampled,
             )
         except BaseException:  # also Ctrl-C: a long prefill may have been read in part
-            for session, _ in ready:
-                self.runtime.truncate(session.state, len(session.rows))
+            for reading in readings:
+                reading.undo(self.runtime)
             raise
+        by_state = {id(p.state): last[-1] for p, last in zip(pieces, logits, strict=True)}
+        return [by_state[id(reading.pieces[0].state)] for reading in readings]
 
-    def _advance(
-        self, session: Session[StateT], block: Block, logits_XV: Logits
+    def _take(
+        self, reading: Reading[StateT], logits_XV: Logits, shared: list[Row]
     ) -> Stepped[StateT]:
-        before = len(session.rows)
+        session, before = reading.session, len(reading.session.rows)
+        was_opening = session.is_opening
         try:
-            return Stepped(session, session.advance(block, logits_XV), None)
+            rows = shared + reading.take(logits_XV)
         except MotetError as error:  # a token that the tokenizer has no text for
-            self.runtime.truncate(session.state, len(session.rows))
-            return Stepped(session, session.rows[before:], error)
+            self.runtime.truncate(session.state, session.num_context_rows)
+            return Stepped(session, shared + session.rows[before:], error)
+        if was_opening and not session.is_opening and session.logits_XV is not None:
+            self.beginnings.add(session.state, session.logits_XV)
+        return Stepped(session, rows, None)
 
     def finish(self, sessions: Sequence[Session[StateT]]) -> None:
         """Step sessions until all have parked; raises the error of the first one that fails."""
@@ -171,26 +209,60 @@ class Engine(Generic[StateT]):
         twin.restore(session.rows, session.marks.cut(len(session.rows)))
         twin.stopped_by, twin.is_stopping = session.stopped_by, session.is_stopping
         twin.logits_XV = session.logits_XV
-        twin.waiting = session.waiting.copy()
+        twin.waiting, twin.is_opening = session.waiting.copy(), session.is_opening
+        twin.first_row, twin.num_pinned = session.first_row, session.num_pinned
+        twin.rolling, twin.roll = session.rolling, session.roll and session.roll.anew()
         return twin
 
     def rewind(self, session: Session[StateT], num_rows: int) -> None:
         """Cut a session back to its first `num_rows` rows; what was queued is dropped.
 
-        Inside a turn the session goes on from there; before the first one it parks. If the reading
-        that this takes fails, the session stays as it was.
+        Inside a turn the session goes on from there; before the first one it parks. Rows that have
+        left the context come back as far as there is room; the next steps read them again. If the
+        reading that this takes fails, the session stays as it was.
         """
         opening = len(self.codec.layout.opening_RC())
         if not max(opening, 1) <= num_rows <= len(session.rows):
             raise SessionError(
                 "rewind", expected=f"row {max(opening, 1)} to {len(session.rows)}", got=num_rows
             )
-        last_RC = session.grid.tokens_RC[num_rows - 1 : num_rows]
-        state = session.state.fork()
-        self.runtime.truncate(state, num_rows - 1)
-        (logits,) = self.runtime.forward([state], [last_RC], channels=self._sampled)
-        session.state, session.logits_XV = state, logits[-1]
+        num_left = num_rows - max(0, session.first_row - session.num_pinned)
+        if session.has_lost(num_rows):
+            self.runtime.truncate(session.state, 0)
+            session.cut(num_rows)
+            session.first_row = session.first_row_to_read
+            return
+        if session.state.num_rows >= num_left:
+            last_RC = session.context_RC(session.first_row, num_left - 1, num_left)
+            state = session.state.fork()
+            self.runtime.truncate(state, num_left - 1)
+            (logits,) = self.runtime.forward([state], [last_RC], channels=self._sampled)
+            session.state, session.logits_XV = state, logits[-1]
         session.cut(num_rows)
+
+    def rebuild(
+        self,
+        settings: Settings,
+        grid: Grid,
+        marks: Marks,
+        *,
+        context_rows: int | None = None,
+        stopped_by: StopReason | None = None,
+        num_pinned: int | None = None,
+        rolling: Rolling | None = None,
+    ) -> Session[StateT]:
+        """A session from what was written down of it: its rows, and where what happened.
+
+        Its texts and turns are there at once. Its state is read anew by the next steps, in chunks;
+        they have no rows for it until it has caught up. num_pinned: rows that stay in front
+        (default: the opening). ContextFullError if its rows do not fit and may not roll.
+        """
+        check_beginning(grid.tokens_RC, self.codec)
+        session = self.open(settings, context_rows=context_rows, rolling=rolling)
+        if num_pinned is not None:
+            session.num_pinned = num_pinned
+        session.recall(grid, marks, stopped_by)
+        return session
 
     def save(self, session: Session[StateT], path: str | Path) -> None:
         """Write a session to one file, whole or not at all."""

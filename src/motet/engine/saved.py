@@ -1,6 +1,6 @@
 """Sessions on disk: one zip file of plain parts, written whole or not at all.
 
-session.json   version, settings, marks, what waits, why it stopped, logprobs
+session.json   version, settings, marks, context, what waits, why it stopped, logprobs
 grid.npz       the rows
 logits.npz     what predicts the next row
 state          what the runtime saved
@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 
 from motet.engine.marks import Marks
+from motet.engine.rolling import Roll, Rolling
 from motet.engine.session import Session
 from motet.engine.settings import Settings
+from motet.engine.transcript import rows_of
 from motet.engine.turn import StopReason
 from motet.engine.waiting import Queued, Waiting, given_block
 from motet.errors import MotetError, StateError
-from motet.protocol.row import Row, RowLogprobs
+from motet.protocol.row import RowLogprobs
 from motet.runtime.protocol import Runtime, StateT
 from motet.streams.codec import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Grid
@@ -47,6 +49,7 @@ def save_session(session: Session[StateT], path: Path, runtime: Runtime[StateT])
         "marks": session.marks.to_json(),
         "stopped_by": session.stopped_by,
         "is_stopping": session.is_stopping,
+        "context": _context(session),
         **session.waiting.to_json(),
         "logprobs": {
             row.index: [row.logprobs.logprob, row.logprobs.top]
@@ -61,7 +64,8 @@ def save_session(session: Session[StateT], path: Path, runtime: Runtime[StateT])
         parts = Path(directory)
         (parts / "session.json").write_text(json.dumps(header), "utf-8")
         session.grid.save(parts / "grid.npz")
-        np.savez(parts / "logits.npz", *([] if session.logits_XV is None else [session.logits_XV]))
+        logits = None if session.is_behind else session.logits_XV
+        np.savez(parts / "logits.npz", *([] if logits is None else [logits]))
         runtime.save_state(session.state, parts / "state")
         whole = parts / "whole"
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
@@ -92,10 +96,10 @@ def _assemble(parts: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Sess
         raise StateError("version", expected=SESSION_VERSION, got=header["version"])
     grid = Grid.load(parts / "grid.npz")
     state = runtime.load_state(parts / "state")
-    if not np.array_equal(state.tokens_RC, grid.tokens_RC):
-        raise StateError("rows", expected="the rows of its state", got="others")
     session = Session(codec, Settings.from_json(header["settings"]), state)
-    session.restore(_rows(grid, header["logprobs"]), Marks.from_json(header["marks"]))
+    rows = rows_of(grid, _logprobs(header["logprobs"]))
+    session.restore(rows, Marks.from_json(header["marks"]))
+    _restore_context(session, header["context"])
     session.stopped_by = header["stopped_by"] and StopReason(header["stopped_by"])
     session.is_stopping = bool(header["is_stopping"])
     waiting = session.waiting = Waiting(codec.layout)
@@ -113,7 +117,8 @@ def _assemble(parts: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Sess
 
 def _check_fits(session: Session[StateT], runtime: Runtime[StateT]) -> None:
     layout = session.layout
-    shape = (len(layout.sampled_indices), runtime.vocab_size) if session.rows else None
+    predicts = bool(session.rows) and not session.is_behind
+    shape = (len(layout.sampled_indices), runtime.vocab_size) if predicts else None
     got = None if session.logits_XV is None else session.logits_XV.shape
     if got != shape:
         raise StateError("logits", expected=shape, got=got)
@@ -133,15 +138,34 @@ def _check_fits(session: Session[StateT], runtime: Runtime[StateT]) -> None:
         )
 
 
-def _rows(grid: Grid, logprobs: dict[str, Any]) -> list[Row]:
-    """Rows that `Session.restore` can take; it derives their texts itself."""
-    found = {
-        int(row): RowLogprobs(float(one), tuple((int(i), float(x)) for i, x in top))
-        for row, (one, top) in logprobs.items()
+def _context(session: Session[StateT]) -> dict[str, Any]:
+    rolling, roll = session.rolling, session.roll
+    return {
+        "first_row": session.first_row,
+        "num_pinned": session.num_pinned,
+        "rolling": rolling and [rolling.roll_at, rolling.keep],
+        "roll": roll and [roll.begun_at, roll.first_row, roll.swap_at, roll.chunk_rows],
     }
-    return [
-        Row(index, tuple(tokens), (), (), tuple(given), found.get(index))
-        for index, (tokens, given) in enumerate(
-            zip(grid.tokens_RC.tolist(), grid.given_RC.tolist(), strict=True)
-        )
-    ]
+
+
+def _logprobs(data: dict[str, Any]) -> dict[int, RowLogprobs]:
+    return {
+        int(row): RowLogprobs(float(one), tuple((int(i), float(x)) for i, x in top))
+        for row, (one, top) in data.items()
+    }
+
+
+def _restore_context(session: Session[StateT], data: dict[str, Any]) -> None:
+    """Which of the rows the state holds, and what a roll was about to change in that."""
+    session.first_row, session.num_pinned = int(data["first_row"]), int(data["num_pinned"])
+    session.is_opening = not session.rows
+    session.rolling = data["rolling"] and Rolling(*map(float, data["rolling"]))
+    session.roll = data["roll"] and Roll(*map(int, data["roll"]))
+    rows, roll, room = len(session.rows), session.roll, session.state.max_rows
+    fits = 0 <= session.first_row <= rows and session.num_pinned >= 0
+    if roll is not None:
+        fits = fits and 0 <= roll.first_row < roll.begun_at <= rows <= roll.swap_at <= rows + room
+        fits = fits and 0 < roll.chunk_rows
+    held = session.state.tokens_RC
+    if not fits or not np.array_equal(held, session.context_RC(session.first_row, 0, len(held))):
+        raise StateError("rows", expected="the rows of its state", got="others")

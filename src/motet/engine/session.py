@@ -14,18 +14,11 @@ import numpy as np
 
 from motet.engine.marks import Marks
 from motet.engine.message import Message, check_ids, check_message, message_tokens
-from motet.engine.sampling import (
-    Dice,
-    Logits,
-    forbid,
-    logprobs_of,
-    penalise_presence,
-    penalise_repetition,
-    penalise_silence,
-    sample,
-)
+from motet.engine.rolling import Roll, Rolling, check_rolling, first_row_of
+from motet.engine.sampler import Sampler
+from motet.engine.sampling import Logits
 from motet.engine.settings import Feed, Settings
-from motet.engine.transcript import Transcript
+from motet.engine.transcript import Transcript, rows_of
 from motet.engine.turn import StopReason, Turn
 from motet.engine.waiting import Block, Waiting, given_block
 from motet.errors import ContextFullError, InputError, MotetError, SessionError
@@ -41,7 +34,8 @@ class Session(Generic[StateT]):
 
     logits_XV: logits of the sampled channels that predict the next row; None before any row.
     stopped_by: why the last turn is over, None while one goes on. is_stopping: `stop` was called
-    and the row that closes what the channels were saying has not been read yet.
+    and the row that closes what the channels were saying has not been read yet. is_opening:
+    nothing was read yet but what was given beforehand.
     """
 
     def __init__(
@@ -50,8 +44,14 @@ class Session(Generic[StateT]):
         settings: Settings,
         state: StateT,
         beginning: Tokens | None = None,
+        *,
+        pinned_rows: int = 0,
+        rolling: Rolling | None = None,
     ) -> None:
-        """beginning: given rows [R, C] that are read after what opens every session."""
+        """beginning: given rows [R, C] that are read after what opens every session.
+
+        pinned_rows: how many of them stay in context for ever, as the opening does.
+        """
         settings.check_against(codec.layout)
         self.codec = codec
         self.settings = settings
@@ -61,9 +61,15 @@ class Session(Generic[StateT]):
         self.logits_XV: Logits | None = None
         self.waiting = Waiting(codec.layout)
         self.transcript = Transcript(codec, settings, Marks())
-        self._dice = Dice(settings.seed, self.layout.num_channels)
-        self._silence_id = 0 if codec.silence_id is None else codec.silence_id
+        self.sampler = Sampler(codec, settings)
         opening = self.layout.opening_RC()
+        self.first_row = 0
+        self.num_pinned = len(opening) + pinned_rows
+        self.rolling = rolling
+        self.roll: Roll[StateT] | None = None
+        self.is_opening = True
+        if rolling is not None:
+            check_rolling(rolling, state.max_rows, self.num_pinned)
         if beginning is not None:
             self._check_room(len(opening) + len(beginning))
             opening = np.concatenate([opening, beginning])
@@ -122,7 +128,28 @@ class Session(Generic[StateT]):
     def is_active(self) -> bool:
         """Whether the session has something to do; if not it is parked and costs nothing."""
         is_deciding = bool(self.turn_starts) and self.stopped_by is None
-        return is_deciding or self.waiting.has_message
+        return is_deciding or self.waiting.has_message or self.is_behind
+
+    @property
+    def num_context_rows(self) -> int:
+        """Rows in context: those from `first_row` on and those that stay in front."""
+        return len(self.rows) - max(0, self.first_row - self.num_pinned)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the state is still to read rows that the session has, before it goes on."""
+        return self.state.num_rows < self.num_context_rows
+
+    def context_RC(self, first_row: int, start: int, stop: int | None = None) -> Tokens:
+        """Rows `start` to before `stop` of the context that `first_row` makes."""
+        pinned = min(self.num_pinned, first_row)
+        left_out = first_row - pinned
+        end = len(self.rows) - left_out
+        end = end if stop is None else min(stop, end)
+        rows = self.rows[start : min(end, pinned)]
+        rows = rows + self.rows[max(start, pinned) + left_out : max(end, pinned) + left_out]
+        ids = [row.token_ids for row in rows]
+        return np.array(ids, TOKEN_DTYPE).reshape(len(rows), self.layout.num_channels)
 
     def text(self, channel: str) -> str:
         """What a channel has said so far."""
@@ -200,9 +227,8 @@ class Session(Generic[StateT]):
         Settings are no part of the past: a session that is cut back keeps the ones it has now.
         """
         settings.check_against(self.layout)
-        if settings.seed != self.settings.seed:
-            self._dice = Dice(settings.seed, self.layout.num_channels)
         self.settings = settings
+        self.sampler.update(settings)
         self.transcript.update(settings)
 
     def continue_turn(self) -> None:
@@ -227,7 +253,7 @@ class Session(Generic[StateT]):
             block = self.waiting.next_prefill(max_rows)
         else:
             block = self._decode_row()
-        if len(self.rows) + len(block.tokens_RC) > self.state.max_rows:
+        if self.num_context_rows + len(block.tokens_RC) > self.state.max_rows:
             self.stopped_by = StopReason.INTERRUPTED if self.is_stopping else StopReason.CONTEXT
             self.is_stopping, self.waiting = False, Waiting(self.layout)
             return None
@@ -251,6 +277,7 @@ class Session(Generic[StateT]):
             for row, (tokens, given) in enumerate(cells)
         ]
         self.logits_XV = logits_XV
+        self.is_opening = self.is_opening and bool(self.waiting.prefills)
         if self.is_stopping:
             self.is_stopping = False
             self._be_interrupted()
@@ -263,12 +290,38 @@ class Session(Generic[StateT]):
         self.transcript = Transcript(self.codec, self.settings, marks, rows)
 
     def cut(self, num_rows: int) -> None:
-        """Forget all rows but the first `num_rows`, and what waits."""
-        self.waiting, self.is_stopping = Waiting(self.layout), False
+        """Forget all rows but the first `num_rows`, and what waits; the state is the caller's."""
+        self.waiting, self.is_stopping, self.is_opening = Waiting(self.layout), False, False
         self.restore(self.rows[:num_rows], self.marks.cut(num_rows))
         self.stopped_by = self.turn.stop_reason() if self.turn_starts else None
         if num_rows in self.marks.interrupted_at:
             self.stopped_by = StopReason.INTERRUPTED
+        if self.roll is not None:
+            self.roll = self.roll.anew() if num_rows >= self.roll.begun_at else None
+
+    def recall(self, grid: Grid, marks: Marks, stopped_by: StopReason | None) -> None:
+        """Take over a past that no state has read yet; ContextFullError if there is no room."""
+        self.waiting, self.is_opening = Waiting(self.layout), False
+        self.restore(rows_of(grid), marks)
+        self.stopped_by, self.first_row = stopped_by, self.first_row_to_read
+        self._check_room(0)
+
+    def has_lost(self, num_rows: int) -> bool:
+        """Whether so little of the first `num_rows` rows is in context that they should be reread.
+
+        That is: less than half of what a roll keeps.
+        """
+        if self.first_row == 0 or self.rolling is None:
+            return False
+        return num_rows - self.first_row < self.rolling.kept_rows(self.state.max_rows) // 2
+
+    @property
+    def first_row_to_read(self) -> int:
+        """The `first_row` that a state read anew should have."""
+        if self.rolling is None:
+            return 0
+        room, num_rows = self.state.max_rows, len(self.rows)
+        return first_row_of(self.rolling, room, num_rows, self.num_pinned)
 
     def _be_interrupted(self) -> None:
         self.stopped_by = StopReason.INTERRUPTED
@@ -306,51 +359,35 @@ class Session(Generic[StateT]):
         return given_block(np.array([ids], TOKEN_DTYPE))
 
     def _decode_row(self) -> Block:
+        assert self.logits_XV is not None, "a session decodes only after it has read a row"
         C = self.layout.num_channels
         tokens, given = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_)
+        silence_id = 0 if self.codec.silence_id is None else self.codec.silence_id
+        silent = {*self.layout.input_indices, *map(self.layout.index, self.settings.ablate)}
+        if self.is_held:
+            silent.add(self.layout.output_index)
         queues, logprobs = self.waiting.queues, None
-        output, prompt = self.layout.output_index, self.layout.prompt_index
-        for channel, (spec, queue) in enumerate(zip(self.layout.channels, queues, strict=True)):
-            is_held = channel == output and self.is_held
+        for channel, queue in enumerate(queues):
             if queue:
                 tokens[0, channel] = queue[0].token_id
-            elif spec.role is Role.INPUT or spec.name in self.settings.ablate or is_held:
-                tokens[0, channel] = self._silence_id
+            elif channel in silent:
+                tokens[0, channel] = silence_id
             else:
-                tokens[0, channel] = self._draw(channel)
-                given[0, channel] = False
-                if channel == output and (num_top := self.settings.top_logprobs) is not None:
-                    token_id = int(tokens[0, channel])
-                    logprobs = logprobs_of(self._logits_V(channel), token_id, num_top)
-        starts = (0,) if queues[prompt] and queues[prompt][0].starts_turn else ()
-        return Block(tokens, given, starts, (0,) if queues[prompt] else (), logprobs)
-
-    def _draw(self, channel: int) -> int:
-        transcript, settings = self.transcript, self.settings
-        sampling = settings.sampling_of(self.layout.channels[channel].name)
-        logits_V = self._logits_V(channel)
-        said, drawn = transcript.said[channel], transcript.drawn[channel]
-        logits_V = penalise_repetition(logits_V, said, sampling.repetition_penalty)
-        logits_V = penalise_presence(
-            logits_V, drawn, sampling.presence_penalty, sampling.frequency_penalty
-        )
-        if self.codec.silence_id is not None:
-            penalty = transcript.turn.silence_penalty(channel)
-            logits_V = penalise_silence(logits_V, self.codec.silence_id, penalty)
-        if settings.ignore_end and self.codec.end_id is not None:
-            logits_V = forbid(logits_V, self.codec.end_id)
-        return sample(logits_V, sampling, self._dice.roll(len(self.rows), channel))
-
-    def _logits_V(self, channel: int) -> Logits:
-        assert self.logits_XV is not None, "a session decodes only after it has read a row"
-        column = self.layout.sampled_indices.index(channel)
-        return self.logits_XV[column, : self.codec.vocab_size]
+                token_id = self.sampler.draw(self.logits_XV, channel, self.transcript)
+                tokens[0, channel], given[0, channel] = token_id, False
+                logprobs = logprobs or self.sampler.logprobs(self.logits_XV, channel, token_id)
+        prompt = queues[self.layout.prompt_index]
+        starts = (0,) if prompt and prompt[0].starts_turn else ()
+        return Block(tokens, given, starts, (0,) if prompt else (), logprobs)
 
     def _check_room(self, num_new_rows: int) -> None:
-        needed = len(self.rows) + self.waiting.num_rows + num_new_rows
-        if needed >= self.state.max_rows:
+        room, before = self.state.max_rows, self.num_context_rows
+        if self.rolling is not None:
+            before = min(before, self.rolling.kept_rows(room))
+        before += self.waiting.num_rows
+        if before + num_new_rows >= room:
             raise ContextFullError(
-                "message", expected=f"to fit into {self.state.max_rows} rows with room to answer",
-                got=f"{num_new_rows} tokens after {needed - num_new_rows} rows",
+                "message", expected=f"to fit into {room} rows with room to answer",
+                got=f"{num_new_rows} tokens after {before} rows",
                 fix="shorten it or open the session with more rows",
             )  # fmt: skip

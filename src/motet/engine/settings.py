@@ -80,8 +80,8 @@ class Settings:
     turn. quiet_rows: a turn has ended when every sampled channel has rested for so many rows.
     mute_rows: a turn ends when nobody has spoken for so many rows after the User. feed: None
     means live where the layout has an input channel, else prefill. ignore_end: the end token is
-    never sampled. top_logprobs: record how likely the visible channel's tokens were, and so many
-    of the likeliest ones (`Row.logprobs`); None is off.
+    never sampled, and a turn ends by `max_rows` alone. top_logprobs: record how likely the visible
+    channel's tokens were, and so many of the likeliest (`Row.logprobs`); None is off.
     """
 
     sampling: Sampling = Sampling()

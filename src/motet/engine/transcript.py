@@ -7,13 +7,24 @@ somebody's hand and no part of the past: nothing that a row left behind depends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from motet.engine.marks import Marks
 from motet.engine.settings import Settings
 from motet.engine.turn import Turn
 from motet.protocol.row import Row, RowLogprobs
 from motet.streams.codec import StreamCodec
+from motet.streams.grid import Grid
+
+
+def rows_of(grid: Grid, logprobs: Mapping[int, RowLogprobs] = MappingProxyType({})) -> list[Row]:
+    """Rows that a transcript can be made of; it derives their texts itself."""
+    cells = zip(grid.tokens_RC.tolist(), grid.given_RC.tolist(), strict=True)
+    return [
+        Row(index, tuple(tokens), (), (), tuple(given), logprobs.get(index))
+        for index, (tokens, given) in enumerate(cells)
+    ]
 
 
 class Transcript:

@@ -131,18 +131,24 @@ class Turn:
         return penalty * min(1.0, self.silent_input_rows / PENALTY_RAMP_ROWS)
 
     def stop_reason(self) -> StopReason | None:
-        """Why the turn is over, or None; to be asked only when no input is queued."""
+        """Why the turn is over, or None; to be asked only when no input is queued.
+
+        Where end tokens are ignored only the row limit counts.
+        """
+        limited_rows = self.num_rows - self._limited_from
+        limit = StopReason.MAX_ROWS if limited_rows >= self.settings.max_rows else None
+        if self.settings.ignore_end:
+            return limit
         sampled = [self.voices[i] for i in self._layout.sampled_indices]
         if self.voices[self._layout.output_index].has_spoken and all(map(self._rests, sampled)):
             return StopReason.END
         if any(is_loop(voice.recent) for voice in sampled):
             return StopReason.REPETITION
-        limited_rows = self.num_rows - self._limited_from
         if self._layout.input_indices:
             quiet = min(self.silent_input_rows, *(voice.silent_rows for voice in sampled))
             if min(quiet, limited_rows) >= self.settings.mute_rows:
                 return StopReason.MUTE
-        return StopReason.MAX_ROWS if limited_rows >= self.settings.max_rows else None
+        return limit
 
     def _rests(self, voice: Voice) -> bool:
         return voice.has_ended or voice.silent_rows >= self.settings.quiet_rows

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from motet.errors import ContextFullError, GridError
+from motet.errors import ContextFullError, GridError, StateError
 from motet.streams.grid import Tokens
 from motet.streams.layout import Layout
 
@@ -52,8 +52,11 @@ class State(Protocol):
         """The tokens that were read, [num_rows, C]; a copy."""
         ...
 
-    def fork(self) -> Self:
-        """An independent copy; the parent is untouched by what happens to it."""
+    def fork(self, max_rows: int | None = None) -> Self:
+        """An independent copy; the parent is untouched by what happens to it.
+
+        max_rows: its room (default: as much); StateError if what was read does not fit.
+        """
         ...
 
 
@@ -111,6 +114,15 @@ class Runtime(Protocol, Generic[StateT]):
     def load_state(self, path: Path) -> StateT:
         """Read what `save_state` wrote; StateError if it is broken or of another model."""
         ...
+
+
+def room_of(state: State, max_rows: int | None) -> int:
+    """The room of a fork, as it was asked for; StateError if it is too small."""
+    if max_rows is None:
+        return state.max_rows
+    if max_rows < state.num_rows:
+        raise StateError("fork", expected=f"room for {state.num_rows} rows", got=max_rows)
+    return max_rows
 
 
 def check_tokens(

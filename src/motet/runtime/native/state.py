@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from motet.formats.hyperparameters import Hyperparameters
 from motet.runtime.native.operations import RING_ROWS, KVType
+from motet.runtime.protocol import room_of
 from motet.streams.grid import Tokens
 
 
@@ -110,9 +111,10 @@ class NativeState:
             self.snapshots[: self.num_rows // RING_ROWS],
         ]
 
-    def fork(self) -> NativeState:
-        """An independent copy of what was read."""
-        twin = NativeState(self.shape, self.max_rows, self.num_rows, self.ring_from)
+    def fork(self, max_rows: int | None = None) -> NativeState:
+        """An independent copy of what was read, with as much room or with `max_rows`."""
+        room = room_of(self, max_rows)
+        twin = NativeState(self.shape, room, self.num_rows, self.ring_from)
         for mine, theirs in zip(self.parts(), twin.parts(), strict=True):
             theirs[...] = mine
         return twin

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motet.runtime.protocol import room_of
 from motet.runtime.torch.shortconv import short_conv
 from motet.runtime.torch.streams import Streams, attention, block_causal_mask
 from motet.streams.grid import Tokens
@@ -52,17 +53,18 @@ class TorchState:
         tensors = [*self.kv.values(), *(t for past in pasts for t in past.values())]
         return sum(tensor.nbytes for tensor in tensors)
 
-    def fork(self) -> TorchState:
+    def fork(self, max_rows: int | None = None) -> TorchState:
         """An independent copy. Copies only what was read; conv pasts are never written in place."""
-        num_cells = self.num_rows * self.tokens.shape[1]
+        room, num_channels = room_of(self, max_rows), self.tokens.shape[1]
+        num_cells = self.num_rows * num_channels
         kv = {}
         for layer, buffer in self.kv.items():
-            kv[layer] = torch.empty_like(buffer)
+            two, num_heads, _, head_width = buffer.shape
+            kv[layer] = buffer.new_empty((two, num_heads, room * num_channels, head_width))
             kv[layer][:, :, :num_cells] = buffer[:, :, :num_cells]
-        return TorchState(
-            self.num_rows, self.max_rows, self.tokens.copy(), kv, dict(self.conv),
-            dict(self.snapshots),
-        )  # fmt: skip
+        tokens = np.zeros((room, num_channels), self.tokens.dtype)
+        tokens[: self.num_rows] = self.tokens[: self.num_rows]
+        return TorchState(self.num_rows, room, tokens, kv, dict(self.conv), dict(self.snapshots))
 
 
 class Continuation(Streams):
