@@ -115,7 +115,7 @@ def test_wide_rows_and_the_embedding(tmp_path: Path) -> None:
     for quant, embedding, expected in [
         (Quant.Q4_K, None, ("Q4_K", "Q6_K")), (Quant.Q5_K, None, ("Q5_K", "Q6_K")),
         (Quant.Q6_K, None, ("Q6_K", "Q6_K")), (Quant.Q4_0, Quant.Q4_0, ("Q4_0", "Q4_0")),
-        (Quant.Q4_K, Quant.F16, ("Q4_K", "F16")),
+        (Quant.Q4_K, Quant.F16, ("Q4_K", "F16")), (Quant.IQ4_XS, None, ("IQ4_XS", "Q6_K")),
     ]:  # fmt: skip
         conversion = plan(read_directory(directory), quant, embedding=embedding)
         kinds = {tensor.name: tensor.type.name for tensor in conversion.tensors}
@@ -152,9 +152,22 @@ def test_blocks_are_those_of_ggml(quant: Quant) -> None:
         expected = gguf.quantize(rows, kind).view(np.uint8)
     except NotImplementedError:
         back = gguf.dequantize(blocks, kind)
-        assert np.abs(back - rows).mean() < {4: 0.08, 5: 0.04, 6: 0.02}[int(quant.name[1])]
+        num_bits = int(quant.name.lstrip("IQ")[0])
+        assert np.abs(back - rows).mean() < {4: 0.08, 5: 0.04, 6: 0.02}[num_bits]
     else:
         np.testing.assert_array_equal(blocks, expected.reshape(blocks.shape))
+
+
+def test_fewer_bytes_need_not_be_less_exact() -> None:
+    """Of normally distributed weights IQ4_XS, at 4.25 bits, keeps more than Q4_0 at 4.5."""
+    rows = np.random.default_rng(0).normal(size=(64, 2048)).astype(np.float32)
+    errors = {}
+    for quant in (Quant.Q4_0, Quant.IQ4_XS):
+        blocks = np.concatenate(list(quantized([rows], quant.type, "x")))
+        back = gguf.dequantize(blocks, gguf.GGMLQuantizationType[quant.name])
+        errors[quant] = float(np.sqrt(np.mean((back - rows) ** 2)))
+    assert Quant.IQ4_XS.type.num_bytes((2048,)) < Quant.Q4_0.type.num_bytes((2048,))
+    assert errors[Quant.IQ4_XS] < 0.9 * errors[Quant.Q4_0]
 
 
 def test_one_thread_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,11 @@ def forget_minima(blocks: np.ndarray) -> np.ndarray:
     return blocks
 
 
+def forget_upper_bits_of_scales(blocks: np.ndarray) -> np.ndarray:
+    blocks[:, 2:4] = 0xAA  # all -32 + 32: as if there were 4 bits only
+    return blocks
+
+
 def one_row_up(blocks: np.ndarray) -> np.ndarray:
     return np.roll(blocks, 256 // GGMLType.Q8_0.block_size, axis=0)
 
@@ -153,6 +158,7 @@ MUTANTS = [
     (Quant.Q8_0, in_one(GGMLType.Q8_0, one_row_up)),
     (Quant.Q4_K, in_one(GGMLType.Q4_K, forget_minima)),
     (Quant.Q5_K, in_one(GGMLType.Q5_K, forget_minima)),
+    (Quant.IQ4_XS, in_one(GGMLType.IQ4_XS, forget_upper_bits_of_scales)),
 ]
 MUTANT_CASE = Architecture.LFM2, 1
 

@@ -59,7 +59,19 @@ def test_products_that_ggml_does_not_have(name: str, kind: GGMLType) -> None:
 
 
 def test_products_that_it_has() -> None:
-    for name in ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q6_K"):
+    for name in (
+        "F32",
+        "F16",
+        "BF16",
+        "Q8_0",
+        "Q4_0",
+        "Q4_1",
+        "Q5_0",
+        "Q5_1",
+        "Q4_K",
+        "Q6_K",
+        "IQ4_XS",
+    ):
         assert has_products(GGMLType[name]), name
 
 

@@ -41,8 +41,8 @@ static float *draw_floats(size_t n) {
 
 /* Scales that are no infinite and no large numbers. */
 static void moderate(int kind, uint8_t *blocks, size_t bytes) {
-    static const int size[] = {18, 34, 144, 176, 210, 4, 2, 2};
-    static const int scale[] = {0, 0, 0, 0, 208, 2, 0, 0};
+    static const int size[] = {18, 34, 144, 176, 210, 136, 4, 2, 2};
+    static const int scale[] = {0, 0, 0, 0, 208, 0, 2, 0, 0};
     for (size_t at = 0; at < bytes; at += (size_t)size[kind]) {
         uint8_t *high = blocks + at + scale[kind] + 1;
         *high = (uint8_t)(0x20 | (*high & 0x83));
@@ -52,7 +52,7 @@ static void moderate(int kind, uint8_t *blocks, size_t bytes) {
 
 /* What K must be a multiple of. */
 static int unit(int kind) {
-    return kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K ? 256 : 32;
+    return motet_is_deep(kind) ? 256 : 32;
 }
 
 /* Random tiles, by way of GGUF blocks and back. */

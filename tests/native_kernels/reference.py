@@ -14,12 +14,17 @@ Bytes = NDArray[np.uint8]
 Q4, Q8 = GGMLType.Q4_0, GGMLType.Q8_0
 F32, F16, BF16 = GGMLType.F32, GGMLType.F16, GGMLType.BF16
 FLOATS = (F32, F16, BF16)
-KINDS = (Q4, Q8, GGMLType.Q4_K, GGMLType.Q5_K, GGMLType.Q6_K, *FLOATS)
+KINDS = (Q4, Q8, GGMLType.Q4_K, GGMLType.Q5_K, GGMLType.Q6_K, GGMLType.IQ4_XS, *FLOATS)
+IQ4_NUMBERS = np.array(
+    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float64
+)
 _HALVES = {  # of a block: where its half-precision scales stand
     Q4: [0], Q8: [0], GGMLType.Q4_K: [0, 2], GGMLType.Q5_K: [0, 2], GGMLType.Q6_K: [208],
+    GGMLType.IQ4_XS: [0],
 }  # fmt: skip
 _MODERATE = {  # half-precision scales; those of K-quants are multiplied by up to 63 or 127
     Q4: 0.02, Q8: 0.002, GGMLType.Q4_K: 3e-4, GGMLType.Q5_K: 2e-4, GGMLType.Q6_K: 5e-5,
+    GGMLType.IQ4_XS: 5e-5,
 }  # fmt: skip
 
 
@@ -75,6 +80,8 @@ def dequantised(kind: GGMLType, shape: tuple[int, ...], blocks: Bytes) -> Double
         return (rows[:, 2:].view(np.int8) * half_at(rows, 0)).reshape(shape)
     if kind is GGMLType.Q6_K:
         return _dequantised_q6(rows).reshape(shape)
+    if kind is GGMLType.IQ4_XS:
+        return _dequantised_iq4(rows).reshape(shape)
     return _dequantised_q45(kind, rows).reshape(shape)
 
 
@@ -103,6 +110,15 @@ def _dequantised_q6(rows: Bytes) -> Doubles:
     values = (nibbles | upper << 4).astype(np.float64) - 32
     scale = rows[:, 192:208].view(np.int8).astype(np.float64)
     return half_at(rows, 208)[..., None] * scale[..., None] * values.reshape(-1, 16, 16)
+
+
+def _dequantised_iq4(rows: Bytes) -> Doubles:
+    nibbles = rows[:, 8:].reshape(-1, 8, 16)
+    values = IQ4_NUMBERS[np.concatenate([nibbles & 15, nibbles >> 4], axis=2)]
+    low = np.stack([rows[:, 4:8] & 15, rows[:, 4:8] >> 4], axis=2).reshape(-1, 8)
+    upper = rows[:, 2:4, None] >> np.array([0, 2, 4, 6], np.uint8) & 3
+    scale = (low | upper.reshape(-1, 8) << 4).astype(np.float64) - 32
+    return half_at(rows, 0)[..., None] * scale[..., None] * values
 
 
 def rounded(x_TK: Floats) -> tuple[NDArray[np.int8], Floats]:

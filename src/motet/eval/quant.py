@@ -28,7 +28,10 @@ from motet.runtime.native import KVType, NativeRuntime, map_gguf
 from motet.runtime.native.paths import Kernels
 from motet.runtime.opening import CacheType, RuntimeName
 
-QUANTS = (Quant.F32, Quant.F16, Quant.Q8_0, Quant.Q6_K, Quant.Q5_K, Quant.Q4_K, Quant.Q4_0)
+QUANTS = (
+    Quant.F32, Quant.F16, Quant.Q8_0, Quant.Q6_K, Quant.Q5_K, Quant.Q4_K, Quant.Q4_0,
+    Quant.IQ4_XS,
+)  # fmt: skip
 """What is measured if nothing is chosen, as far as the shapes of a model allow."""
 
 Begin = Callable[[str, int], Callable[[], None]]

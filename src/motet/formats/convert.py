@@ -3,8 +3,8 @@
 What a matrix is written as:
 
     matrices and experts      the type that was asked for
-    token embedding and head  q6_k for q4_k and q5_k, q8_0 for q4_0 (they are one tensor in most
-                              models, and the logits feel its errors most), else the same type
+    token embedding and head  q6_k for iq4_xs, q4_k and q5_k, q8_0 for q4_0 (they are one tensor in
+                              most models, and the logits feel its errors most), else the same type
     norms, conv taps, router,
     biases, channel embedding F32, as llama.cpp does
     rows that the type's blocks do not divide   q8_0 if blocks of 32 do, else f16
@@ -39,11 +39,14 @@ from motet.formats.tensors import SourceTensor, read_tensors
 from motet.formats.tokenizer_metadata import describe_tokenizer
 from motet.formats.writer import Advance, NewTensor, write_gguf
 
-_EMBEDDINGS = {Quant.Q4_K: Quant.Q6_K, Quant.Q5_K: Quant.Q6_K, Quant.Q4_0: Quant.Q8_0}
+_EMBEDDINGS = {
+    Quant.IQ4_XS: Quant.Q6_K, Quant.Q4_K: Quant.Q6_K, Quant.Q5_K: Quant.Q6_K,
+    Quant.Q4_0: Quant.Q8_0,
+}  # fmt: skip
 _KEPT = ("shortconv.conv.weight", "ffn_gate_inp.weight", CHANNEL_EMBEDDING)
 _FILE_TYPES = {  # general.file_type of llama.cpp: what most tensors are
     Quant.F32: 0, Quant.F16: 1, Quant.Q4_0: 2, Quant.Q8_0: 7, Quant.Q4_K: 14, Quant.Q5_K: 16,
-    Quant.Q6_K: 18, Quant.BF16: 32,
+    Quant.Q6_K: 18, Quant.IQ4_XS: 30, Quant.BF16: 32,
 }  # fmt: skip
 _QUANTIZATION_VERSION = 2
 

@@ -32,6 +32,7 @@ class Quant(StrEnum):
     Q5_K = "q5_k"
     Q4_K = "q4_k"
     Q4_0 = "q4_0"
+    IQ4_XS = "iq4_xs"
 
     @property
     def type(self) -> GGMLType:

@@ -4,6 +4,8 @@
  */
 #include "body_k_quants.h"
 
+#include "body_iq4_xs.h"
+
 /* Q4_0 and Q8_0: the sums of one block for `num` cells and STRIPES registers of rows. */
 INLINE void sum_block(const int kind, const uint8_t *values, const struct motet_block *const *cells,
                       const int num, int64_t b, ints (*sum)[STRIPES]) {
@@ -83,8 +85,7 @@ INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
         else
             cells[c] = activations[c];
     }
-    const int is_k_quant = kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K;
-    const int blocks = is_k_quant ? 8 : 1; /* of a tile */
+    const int blocks = motet_is_deep(kind) ? 8 : 1; /* of a tile */
     const int64_t tile_bytes = motet_tile_bytes(kind) * blocks / 8;
     for (int first = 0; first < MOTET_TILE_ROWS; first += STRIPES * LANES) {
         const uint8_t *tile = tiles;
@@ -92,7 +93,9 @@ INLINE void product_cells(const int kind, const uint8_t *tiles, int64_t n,
         UNROLL for (int c = 0; c < num; c++)
             UNROLL for (int s = 0; s < STRIPES; s++) total[c][s] = floats_all(0.0f);
         for (int64_t b = 0; b < n; b += blocks, tile += tile_bytes) {
-            if (is_k_quant) {
+            if (kind == MOTET_IQ4_XS) {
+                add_coded_tile(tile, cells, num, b, first, total);
+            } else if (motet_is_deep(kind)) {
                 add_k_tile(kind, tile, cells, num, b, first, total);
             } else if (motet_takes_floats(kind)) {
                 add_float_tile(kind, tile, float_cells, num, b, first, total);
@@ -138,6 +141,7 @@ PRODUCT(product_q8_0, MOTET_Q8_0)
 PRODUCT(product_q4_k, MOTET_Q4_K)
 PRODUCT(product_q5_k, MOTET_Q5_K)
 PRODUCT(product_q6_k, MOTET_Q6_K)
+PRODUCT(product_iq4_xs, MOTET_IQ4_XS)
 PRODUCT(product_f32, MOTET_F32)
 PRODUCT(product_f16, MOTET_F16)
 PRODUCT(product_bf16, MOTET_BF16)

@@ -13,6 +13,10 @@ INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
 
 typedef bytes weights8;
 INLINE weights8 weights8_load(const uint8_t *p) { return bytes_load(p); }
+INLINE weights8 weights8_from_codes(bytes codes) {
+    const __m128i table = _mm_loadu_si128((const __m128i *)motet_codes);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), codes);
+}
 INLINE ints sums8_start(int32_t offset) {
     return _mm256_slli_epi32(_mm256_set1_epi32(offset), 4);
 }

@@ -1,4 +1,5 @@
 /* Between the blocks of GGUF and the tiles of products.h; nothing is rounded. */
+#include "iq4_xs.h"
 #include "k_quants.h"
 #include "level.h"
 
@@ -38,9 +39,9 @@ static void move_floats(int kind, uint8_t *block, uint8_t *tile, int lane, int t
 
 static void move(int kind, uint8_t *blocks, uint8_t *tiles, int64_t first, int64_t last,
                  int64_t depth, int to_tiles) {
-    const int is_k_quant = kind == MOTET_Q4_K || kind == MOTET_Q5_K || kind == MOTET_Q6_K;
-    const int64_t n = depth / (is_k_quant ? MOTET_K_VALUES : MOTET_BLOCK_VALUES);
-    const int64_t tile = motet_tile_bytes(kind) / (is_k_quant ? 1 : 8);
+    const int is_deep = motet_is_deep(kind);
+    const int64_t n = depth / (is_deep ? MOTET_K_VALUES : MOTET_BLOCK_VALUES);
+    const int64_t tile = motet_tile_bytes(kind) / (is_deep ? 1 : 8);
     const int64_t block = tile / MOTET_TILE_ROWS;
     for (int64_t row = first; row < last; row++)
         for (int64_t b = 0; b < n; b++) {
@@ -49,8 +50,10 @@ static void move(int kind, uint8_t *blocks, uint8_t *tiles, int64_t first, int64
             const int lane = (int)(row % MOTET_TILE_ROWS);
             if (motet_takes_floats(kind))
                 move_floats(kind, in_blocks, in_tiles, lane, to_tiles);
-            else if (!is_k_quant)
+            else if (!is_deep)
                 move_block(kind, in_blocks, in_tiles, lane, to_tiles);
+            else if (kind == MOTET_IQ4_XS)
+                motet_iq4_move(in_blocks, in_tiles, lane, to_tiles);
             else if (to_tiles)
                 motet_k_to_tile(kind, in_blocks, in_tiles, lane);
             else

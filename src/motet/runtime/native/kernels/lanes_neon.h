@@ -104,6 +104,10 @@ typedef int8x16_t weights8;
 INLINE weights8 weights8_load(const uint8_t *p) {
     return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(128)));
 }
+INLINE weights8 weights8_from_codes(bytes codes) {
+    const uint8x16_t w = vqtbl1q_u8(vld1q_u8(motet_codes), codes);
+    return vreinterpretq_s8_u8(veorq_u8(w, vdupq_n_u8(128)));
+}
 INLINE ints sums8_start(int32_t offset) {
     (void)offset;
     return vdupq_n_s32(0);

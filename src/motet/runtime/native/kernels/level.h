@@ -18,6 +18,10 @@ enum {
     MOTET_ATTEND_QUERIES = 16, /* queries at a time */
 };
 
+/* The numbers that IQ4_XS has for its 16 codes, plus 128. Source: kvalues_iq4nl of ggml. */
+static const uint8_t motet_codes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                        129, 141, 153, 166, 181, 197, 217, 241};
+
 /* Queries of one key/value head that attend to the same cells, and what they gathered so far. */
 struct motet_gathering {
     int32_t width;   /* K */
@@ -79,11 +83,14 @@ enum { MOTET_CELLS_AT_ONCE = 64 }; /* the most that a kernel hands to `product` 
 /* Bytes of 16 rows times 256 values. */
 static inline int64_t motet_tile_bytes(int kind) {
     static const int16_t bytes[MOTET_KINDS] = {8 * 288, 8 * 544, 2304,  2816,
-                                               3360,    16384,   8192, 8192};
+                                               3360,    2176,    16384, 8192, 8192};
     return bytes[kind];
 }
 
 static inline int motet_takes_floats(int kind) { return kind >= MOTET_F32; }
+
+/* 256 values stand in one tile, and have scales of their own for fewer. */
+static inline int motet_is_deep(int kind) { return kind >= MOTET_Q4_K && kind <= MOTET_IQ4_XS; }
 
 /* Bytes of one cell's activations for weights of a kind. */
 static inline int64_t motet_cell_bytes(int kind, int64_t depth) {

@@ -37,9 +37,14 @@ INLINE ints sums_add_pair(ints s, bytes w0, quad x0, bytes w1, quad x1) {
 typedef struct {
     __m256i value, magnitude;
 } weights8;
-INLINE weights8 weights8_load(const uint8_t *p) {
-    const __m256i w = _mm256_xor_si256(bytes_load(p), _mm256_set1_epi8(-128));
+INLINE weights8 weights8_signed(bytes plus_128) {
+    const __m256i w = _mm256_xor_si256(plus_128, _mm256_set1_epi8(-128));
     return (weights8){w, _mm256_abs_epi8(w)};
+}
+INLINE weights8 weights8_load(const uint8_t *p) { return weights8_signed(bytes_load(p)); }
+INLINE weights8 weights8_from_codes(bytes codes) {
+    const __m128i table = _mm_loadu_si128((const __m128i *)motet_codes);
+    return weights8_signed(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), codes));
 }
 INLINE ints sums8_start(int32_t offset) {
     (void)offset;

@@ -1,7 +1,7 @@
 /* Products of few cells with interleaved quantised weights, and the feed-forward made of them.
  *
  * Weights [N][K] are the numbers of GGUF's blocks in another order, and take as many bytes: tiles
- * of 16 rows times 32 values (256 for K-quants), tile after tile along K, then the next 16 rows; N
+ * of 16 rows times 32 values (256 for K-quants and IQ4_XS), tile after tile along K, then the next 16 rows; N
  * is a multiple of 16, K of 32 (256). The bytes of 32 values of 16 rows are
  *
  *   nibbles, 256 bytes: byte [i][row][j], i and j < 4, has value 4i+j of the row in its low half
@@ -20,6 +20,10 @@
  *   Q6_K (3360): 16 half-precision d; for each b 16 8-bit scales of values 0 to 15, and 16 of the
  *     others; for each b nibbles, and for each half of the values 64 bytes [row][j] with the upper
  *     two bits of values 4i+j: i = 0 in bits 4 and 5, 1 in 6 and 7, 2 in 0 and 1, 3 in 2 and 3;
+ *   IQ4_XS (2176): 16 half-precision d; for each two 32 values b the low 4 bits of the scales of the
+ *     first (low half of 16 bytes) and of the second (high half); for each four b 16 bytes with the
+ *     upper 2 bits of each in turn, lowest bits first; for each b nibbles, which are places in
+ *     `motet_codes`;
  *   F32 (2048), F16, BF16 (1024): for each of 32 values 16 rows.
  *
  * Tiles need an alignment of 2 bytes; 64 is best.
@@ -46,6 +50,7 @@ enum motet_weight_kind {
     MOTET_Q4_K,
     MOTET_Q5_K,
     MOTET_Q6_K,
+    MOTET_IQ4_XS,
     MOTET_F32,
     MOTET_F16,
     MOTET_BF16,

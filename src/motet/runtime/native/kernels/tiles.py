@@ -25,7 +25,7 @@ from motet.runtime.native.kernels.structures import (
 Bytes = NDArray[np.uint8]
 _KINDS = {  # as the kernels number them
     GGMLType.Q4_0: 0, GGMLType.Q8_0: 1, GGMLType.Q4_K: 2, GGMLType.Q5_K: 3, GGMLType.Q6_K: 4,
-    GGMLType.F32: 5, GGMLType.F16: 6, GGMLType.BF16: 7,
+    GGMLType.IQ4_XS: 5, GGMLType.F32: 6, GGMLType.F16: 7, GGMLType.BF16: 8,
 }  # fmt: skip
 
 
