@@ -1,4 +1,4 @@
-"""`motet bench`: how fast a model runs here, against its floor and against llama.cpp."""
+"""`motet bench`: how fast a model runs here, against its floor and llama.cpp, and under load."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from motet.bench.random import cache_file, open_random, with_channels
 from motet.bench.record import to_json
 from motet.bench.report import Lines, implied_lines, measured_lines, setting_lines
 from motet.bench.shape import SHAPES, shape_named
+from motet.cli.bench_serve import serve
 from motet.cli.json_line import json_line
 from motet.errors import BenchError
 from motet.formats.gguf import GGUFModel
@@ -30,6 +31,7 @@ from motet.protocol.printable import printable
 from motet.runtime.directory import ModelSource, name_of, numbers_of, read_source
 
 bench = typer.Typer(help="Measure how fast models run here.", rich_markup_mode=None)
+bench.command("serve")(serve)
 _MAX_CHANNELS = 64
 
 Say = Callable[[str], None]

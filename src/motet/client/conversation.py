@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from motet.client.connection import CONNECTED, ConnectionState
 from motet.errors import SessionError
@@ -50,12 +51,13 @@ class Read:
 
 @dataclass(frozen=True)
 class Input:
-    """A text that the server has taken. reads: what has been read of it, oldest first."""
+    """A text that the server has taken, and how it is fed. reads: what has been read, in order."""
 
     input_id: int
     channel: str
     text: str
     num_tokens: int
+    feed: Literal["live", "prefill"]
     reads: tuple[Read, ...] = ()
     is_dropped: bool = False
 

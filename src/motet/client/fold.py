@@ -19,8 +19,8 @@ __all__ = ["fold"]
 
 _Numbered = (
     server.Rows | server.InputQueued | server.InputRead | server.InputCleared
-    | server.TurnStarted | server.TurnEnded | server.SessionUpdated | server.SessionRewound
-    | server.SessionForked | server.ContextFilling | server.ContextRolled
+    | server.TurnStarted | server.TurnEnded | server.TurnContinued | server.SessionUpdated
+    | server.SessionRewound | server.SessionForked | server.ContextFilling | server.ContextRolled
 )  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def _numbered(before: Conversation, event: _Numbered) -> Conversation:
         case server.Rows():
             return _rows(before, event.rows)
         case server.InputQueued():
-            new = Input(event.input_id, event.channel, event.text, event.num_tokens)
+            new = Input(event.input_id, event.channel, event.text, event.num_tokens, event.feed)
             typed = _without_text(before.typed, event.text)
             return replace(before, inputs=(*before.inputs, new), typed=typed)
         case server.InputRead():
@@ -75,10 +75,9 @@ def _numbered(before: Conversation, event: _Numbered) -> Conversation:
             return replace(before, turns=(*before.turns, Turn(event.turn, event.from_row)))
         case server.TurnEnded():
             ending = Ending(event.reason, event.row, event.rows, event.ttft_rows, event.seconds)
-            turns = (
-                replace(t, ending=ending) if t.number == event.turn else t for t in before.turns
-            )
-            return replace(before, turns=tuple(turns))
+            return replace(before, turns=_with_ending(before.turns, event.turn, ending))
+        case server.TurnContinued():
+            return replace(before, turns=_with_ending(before.turns, event.turn, None))
         case server.SessionUpdated():
             return replace(
                 before, settings=event.settings, is_paused=event.is_paused, is_held=event.is_held
@@ -101,7 +100,6 @@ def _created(before: Conversation, event: server.SessionCreated) -> Conversation
     return replace(
         same,
         session=event,
-        seq=event.seq if event.is_new else same.seq,
         texts=same.texts or ("",) * len(event.channels),
         settings=event.settings,
         is_paused=event.is_paused,
@@ -122,11 +120,6 @@ def _rows(before: Conversation, rows: tuple[server.RowFrame, ...]) -> Conversati
                 got=f"row {row.index}, {len(row.text)} channels",
             )  # fmt: skip
         expected = row.index + 1
-    turn = before.turn
-    if rows and turn is not None and turn.ending is not None:  # it goes on after `continue`
-        turns = (*before.turns[:-1], replace(turn, ending=None))
-    else:
-        turns = before.turns
     return replace(
         before,
         rows=before.rows + rows,
@@ -134,9 +127,12 @@ def _rows(before: Conversation, rows: tuple[server.RowFrame, ...]) -> Conversati
             text + "".join(row.text[channel] for row in rows)
             for channel, text in enumerate(before.texts)
         ),
-        turns=turns,
         context_used_rows=before.context_used_rows + len(rows),
     )
+
+
+def _with_ending(turns: tuple[Turn, ...], number: int, ending: Ending | None) -> tuple[Turn, ...]:
+    return tuple(replace(t, ending=ending) if t.number == number else t for t in turns)
 
 
 def _after(text: Input, input_id: int, read: Read) -> Input:

@@ -1,7 +1,7 @@
 """One WebSocket to a server: frames out and in, nothing remembered.
 
-Whatever ends it comes out as LineLostError with the reason; a frame that is no event as
-ProtocolError.
+Whatever ends it comes out as LineLostError with the reason. ProtocolError: a frame that is no
+event, or the server closed because of what it was sent.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
 
 from motet.client.address import is_loopback
 from motet.client.refusals import LaterError, handshake_refusal
@@ -21,8 +22,10 @@ from motet.protocol.server_events import ServerEvent, read_server_event
 __all__ = ["Line", "LineLostError", "open_line"]
 
 MAX_FRAME_BYTES = 32 << 20
+SUBPROTOCOL = "motet.v1"
 OPEN_S = 10.0
 CLOSE_S = 2.0
+_OUR_FAULT = (1002, 1003, 1007, 1008, 1009)  # close codes: what was sent can't be taken
 
 
 class LineLostError(ServerError):
@@ -51,6 +54,8 @@ class Line:
             self.drop()
             raise LineLostError(f"nothing came for {silence_s:.0f} s") from None
         except ConnectionClosed as closed:
+            if closed.rcvd is not None and closed.rcvd.code in _OUR_FAULT:
+                raise ProtocolError(_why(closed)) from None
             raise LineLostError(_why(closed)) from None
         try:
             return read_server_event(frame)
@@ -81,7 +86,8 @@ async def open_line(url: str, api_key: str | None, opening: ClientEvent) -> Line
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     try:
         socket = await connect(
-            url, additional_headers=headers, max_size=MAX_FRAME_BYTES, open_timeout=OPEN_S,
+            url, additional_headers=headers, subprotocols=[Subprotocol(SUBPROTOCOL)],
+            max_size=MAX_FRAME_BYTES, open_timeout=OPEN_S,
             close_timeout=CLOSE_S, ping_interval=None, compression=None,
             proxy=None if is_loopback(url) else True,
         )  # fmt: skip

@@ -75,14 +75,15 @@ def connect(
     settings: SettingsChange | None = None,
     system: str | None = None,
     context_rows: int | None = None,
-    context_policy: Literal["end", "roll"] = "roll",
+    context_policy: Literal["end", "roll"] | None = None,
     token: str | None = None,
     patience: Patience | None = None,
 ) -> Connecting:
     """A talk with the server at `url`, like `http://localhost:8000`.
 
     settings: what differs from the model's own. system: text that the model reads first.
-    context_rows: room to reserve. context_policy: what happens when it is full. token: go on with
+    context_rows: room to reserve. context_policy: what happens when it is full. What is None is as
+    the server has it. token: go on with
     the session that this resume token belongs to, under the settings that it has; the others of
     these must then be left out. patience: how a lost connection is sought again.
     """

@@ -1,7 +1,7 @@
 """Each numbered event once and in order, across as many connections as it takes.
 
-A session's events are numbered 1, 2, ...; some are of the moment, repeat the number before them
-and are not sent again. After a lost connection the server is asked for what comes after the last
+A session's events are numbered 1, 2, ...; some are of the moment, repeat a number and are not
+sent again. After a lost connection the server is asked for what comes after the last
 number that was seen, so a number that was seen already is a repetition, and a number that was
 jumped over is a fault.
 """
@@ -40,7 +40,7 @@ class Order:
                 fix="use a client and a server of the same release",
             )  # fmt: skip
         if created.is_new:
-            self.last_seq = created.seq
+            self.last_seq = 0
         elif created.seq < self.last_seq:
             raise ProtocolError(
                 "resume", expected=f"a session of {self.last_seq} events", got=created.seq,

@@ -12,7 +12,7 @@ from motet.protocol.server_events import ErrorEvent
 __all__ = ["LaterError", "handshake_refusal", "session_refusal"]
 
 _LATER_STATUSES = (408, 425, 429, 500, 502, 503, 504)
-_LATER_CODES = ("server_full", "going_away", "rate_limited")
+_LATER_CODES = ("server", "server_full", "draining", "rate_limit_exceeded")
 
 
 class LaterError(ServerError):

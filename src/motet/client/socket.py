@@ -23,7 +23,7 @@ from motet.client.order import Order
 from motet.client.patience import Patience
 from motet.client.refusals import LaterError, session_refusal
 from motet.client.unanswered import Unanswered
-from motet.errors import ProtocolError, ServerError
+from motet.errors import InputError, ProtocolError, ServerError
 from motet.protocol.client_events import ClientEvent, Close, SessionCreate, SessionResume
 from motet.protocol.server_events import (
     ErrorEvent,
@@ -84,14 +84,25 @@ class SocketConnection:
             await self._go_on()
 
     async def send(self, event: ClientEvent) -> None:
-        """Say something; while the line is lost it is kept, and said when the line is back."""
+        """Say something; while the line is lost it is kept, and said when the line is back.
+
+        Raises InputError for an event that is larger than the server takes, and ServerError when
+        the connection has ended.
+        """
         if self._is_over:
             raise ServerError("connection", expected="an open one", got="one that has ended")
         if event.event_id is None:
             event = event.model_copy(update={"event_id": f"c{next(self._event_ids)}"})
+        self._check_size(event)
         self._unanswered.say(event)
         self._unsaid.append(event)
         await self._say_all()
+
+    def _check_size(self, event: ClientEvent) -> None:
+        size = len(event.model_dump_json().encode())
+        if self.session is not None and size > self.session.limits.max_frame_bytes:
+            most = self.session.limits.max_frame_bytes
+            raise InputError(event.type, expected=f"at most {most} bytes", got=size)
 
     def __aiter__(self) -> SocketConnection:
         """Everything that is heard, in order and once."""
@@ -112,6 +123,14 @@ class SocketConnection:
         line, self._line = self._line, None
         if line is not None:
             await line.leave(Close(delete=delete))
+
+    def drop(self) -> None:
+        """Leave at once, without a word, as a process that dies does."""
+        self._is_over = True
+        self._leaving.set()
+        line, self._line = self._line, None
+        if line is not None:
+            line.drop()
 
     async def _go_on(self) -> None:
         """One step towards the next thing heard: reach the server, or hear one event."""
