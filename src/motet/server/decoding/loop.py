@@ -21,6 +21,7 @@ from motet.server.decoding.thread import DecodeThread
 class DecodeLoop:
     """Decodes at most `max_sessions` sessions together; `max_waiting` may wait for a place.
 
+    engine: belongs to the thread; others may read of it what never changes (name, codec, ...).
     Start it in the event loop that uses it. observe: called in the decode thread after each step.
     """
 
@@ -32,6 +33,7 @@ class DecodeLoop:
         max_waiting: int,
         observe: Observer | None = None,
     ) -> None:
+        self.engine = engine
         self.line = Line(max_sessions, max_waiting)
         self._work = DecodeThread(engine, self._post, observe)
         self._thread = threading.Thread(target=self._work.run, name="motet-decode", daemon=True)

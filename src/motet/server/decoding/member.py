@@ -63,8 +63,8 @@ class Member(Generic[StateT]):
             is_paused=self.is_paused,
             is_held=session.is_held,
             num_rows=len(session.rows),
-            first_row=len(session.rows) - session.state.num_rows,
-            used_rows=session.state.num_rows,
+            first_row=session.first_row,
+            used_rows=session.num_context_rows,
             turn=len(session.turn_starts),
             is_turning=self._open_turn is not None,
             stopped_by=session.stopped_by,
@@ -111,6 +111,13 @@ class Member(Generic[StateT]):
                 self.mail.update().is_continued = True
                 self.mail.close_update()
 
+    def end_again(self) -> None:
+        """Tell, after a rewind, that the last turn is over there: it may have been another one."""
+        turn, reason = self.session.turn, self.session.stopped_by
+        if self.session.turn_starts and reason is not None:
+            number = len(self.session.turn_starts)
+            self.mail.end_turn(TurnEnd(number, reason, turn.num_rows, turn.ttft_rows, 0.0))
+
     def fail(self, error: MotetError, now: float) -> None:
         """Tell that the session is broken: its turn ends, and nothing comes after."""
         if self._open_turn is not None:
@@ -150,8 +157,8 @@ class Member(Generic[StateT]):
             update = self.mail.update()
             update.rows += rows
             update.reads += [r for r in reads if rows[0].index <= r.row <= rows[-1].index]
-            update.used_rows = self.session.state.num_rows
-            update.first_row = len(self.session.rows) - update.used_rows
+            update.first_row = self.session.first_row
+            update.used_rows = self.session.num_context_rows
 
     def _end_turn(self, reason: StopReason | None, num_rows: int, now: float) -> None:
         assert self._open_turn is not None

@@ -66,13 +66,12 @@ class Unread:
 class Kept:
     """What a session had come to, to go on from there: its rows, what happened in them, the rest.
 
-    first_row: the oldest row that the model still sees. unread: texts that wait, in order.
+    unread: texts that wait, in order.
     """
 
     grid: Grid
     marks: Marks
     stopped_by: StopReason | None
-    first_row: int = 0
     unread: tuple[Unread, ...] = ()
     is_paused: bool = False
 
@@ -81,14 +80,16 @@ class Kept:
 class OpenRequest:
     """A session to open; what is None is as the engine has it.
 
-    beginning: given rows [R, C] that are read before anything else (system text, history).
-    policy: what to do when the context is full. pace: rows a second at most, 0 for as fast as it
-    goes. every_s: seconds between updates while nothing begins or ends. kept: go on from there.
+    beginning: given rows [R, C] that are read before anything else (system text, history); its
+    first `pinned_rows` stay when old rows leave. policy: what to do when the context is full.
+    pace: rows a second at most, 0 for as fast as it goes. every_s: seconds between updates while
+    nothing begins or ends. kept: go on from there.
     """
 
     settings: Settings | None = None
     context_rows: int | None = None
     beginning: Tokens | None = None
+    pinned_rows: int = 0
     policy: ContextPolicy = "end"
     pace: float = 0.0
     every_s: float = EVERY_S

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from motet.engine import Engine, Session
-from motet.protocol.row import Row
-from motet.runtime.protocol import StateT, Wanted
+from motet.engine.rolling import Rolling
+from motet.engine.waiting import given_block
+from motet.runtime.protocol import StateT
 from motet.server.decoding.member import Member
-from motet.server.decoding.messages import Kept, OpenRequest, Taken
+from motet.server.decoding.messages import OpenRequest, Taken
 from motet.server.decoding.pace import Pace
 from motet.server.decoding.taking import queue_again
 
@@ -21,11 +24,7 @@ def open_member(
     MotetError if it cannot be: no such number of rows, settings that make no sense, no memory.
     """
     pace, kept = Pace(request.pace), request.kept
-    session = engine.open(
-        request.settings, context_rows=request.context_rows, beginning=request.beginning
-    )
-    if kept is not None and len(kept.grid.tokens_RC):
-        _revive(engine, session, kept)
+    session = _session(engine, request)
     member = Member(key, session, pace, request.every_s, time.monotonic())
     if kept is None:
         return member, ()
@@ -33,22 +32,22 @@ def open_member(
     return member, tuple(queue_again(member, text) for text in kept.unread)
 
 
-def _revive(engine: Engine[StateT], session: Session[StateT], kept: Kept) -> None:
-    """Give a session its past. What its opening still had to be read stays to be read."""
-    tokens_RC, given_RC = kept.grid.tokens_RC, kept.grid.given_RC
-    session.waiting.drop_read(len(tokens_RC))
-    rows = [
-        Row(index, tuple(tokens), (), (), tuple(given))
-        for index, (tokens, given) in enumerate(
-            zip(tokens_RC.tolist(), given_RC.tolist(), strict=True)
-        )
-    ]
-    session.restore(rows, kept.marks)
-    sampled = session.layout.sampled_indices
-    for start in range(0, len(tokens_RC), engine.prefill_rows):
-        chunk = tokens_RC[start : start + engine.prefill_rows]
-        (logits,) = engine.runtime.forward(
-            [session.state], [chunk], wanted=Wanted.LAST, channels=sampled
-        )
-        session.logits_XV = logits[-1]
-    session.stopped_by = kept.stopped_by
+def _session(engine: Engine[StateT], request: OpenRequest) -> Session[StateT]:
+    rolling = Rolling() if request.policy == "roll" else None
+    kept = request.kept
+    if kept is None or not len(kept.grid.tokens_RC):
+        return engine.open(
+            request.settings, context_rows=request.context_rows, beginning=request.beginning,
+            pinned_rows=request.pinned_rows, rolling=rolling,
+        )  # fmt: skip
+    opening_RC = engine.codec.layout.opening_RC()
+    session = engine.rebuild(
+        request.settings or engine.settings(), kept.grid, kept.marks,
+        context_rows=request.context_rows, stopped_by=kept.stopped_by,
+        num_pinned=len(opening_RC) + request.pinned_rows, rolling=rolling,
+    )  # fmt: skip
+    if request.beginning is not None:
+        opening_RC = np.concatenate([opening_RC, request.beginning])
+    if len(rest_RC := opening_RC[len(session.rows) :]):
+        session.waiting.prefills.append(given_block(rest_RC))
+    return session

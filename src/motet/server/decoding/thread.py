@@ -20,7 +20,7 @@ from motet.runtime.protocol import StateT
 from motet.server.decoding.attempt import attempt
 from motet.server.decoding.mail import Letter
 from motet.server.decoding.member import Member
-from motet.server.decoding.messages import Close, Fork, Open, Order, Reply, Taken
+from motet.server.decoding.messages import Close, Fork, Open, Order, Reply, Rewind, Taken
 from motet.server.decoding.orders import obey
 from motet.server.decoding.report import Observer, StepReport
 from motet.server.decoding.revival import open_member
@@ -101,6 +101,8 @@ class DecodeThread(Generic[StateT]):
         taken = () if isinstance(result, MotetError) else result
         member.settle(time.monotonic())
         member.mail.answer(Reply(order, member.standing, taken, error))
+        if isinstance(order, Rewind) and error is None:
+            member.end_again()
         if isinstance(order, Close):
             self._post([(key, member.mail.take(time.monotonic()))])
             self._drop(member)
