@@ -21,6 +21,7 @@ from motet.protocol.server_events import (
     RowFrame,
     Rows,
     SessionRewound,
+    TurnContinued,
     TurnEnded,
     TurnStarted,
     read_server_event,
@@ -144,6 +145,8 @@ class _Folding:
                 self.turns.append(TurnSpan(turn, from_row))
             case TurnEnded(reason=reason) if self.turns:
                 self.turns[-1] = replace(self.turns[-1], reason=reason)
+            case TurnContinued() if self.turns:
+                self.turns[-1] = replace(self.turns[-1], reason=None)
             case SessionRewound(to_row=to_row):
                 self._rewind(to_row)
             case _:
@@ -157,9 +160,9 @@ class _Folding:
         self.turns = [turn for turn in self.turns if turn.from_row < to_row]
 
     def spans(self) -> tuple[TurnSpan, ...]:
-        ends = [turn.from_row for turn in self.turns[1:]] + [len(self.rows)]
+        starts = [turn.from_row for turn in self.turns] + [len(self.rows)]
         return tuple(
-            replace(turn, to_row=end - 1) for turn, end in zip(self.turns, ends, strict=True)
+            replace(turn, to_row=end - 1) for turn, end in zip(self.turns, starts[1:], strict=True)
         )
 
 
