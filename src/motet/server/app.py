@@ -6,7 +6,6 @@ who asks -> observing -> CORS -> doors -> body limit -> routes: live, OpenAI, se
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +21,7 @@ from motet.server.errors import RESPONSES, handle_errors
 from motet.server.health import health_router
 from motet.server.journal import Journal
 from motet.server.limits_body import BodyLimit
+from motet.server.live import Hub
 from motet.server.live_socket import live_router
 from motet.server.metrics import ServerMetrics
 from motet.server.metrics_routes import metrics_router
@@ -45,11 +45,11 @@ def build_app(config: ServerConfig, engine: Engine[Any]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         state.decoding.start()
+        state.hub.start()
         try:
             yield
         finally:
-            if state.hub is not None:
-                await state.hub.close()
+            await state.hub.close()
             await asyncio.to_thread(state.decoding.close)
             await asyncio.to_thread(state.journal.close)
 
@@ -83,14 +83,10 @@ def _build_state(config: ServerConfig, engine: Engine[Any]) -> ServerState:
         engine, max_sessions=config.max_sessions, max_waiting=config.max_waiting,
         observe=metrics.step,
     )  # fmt: skip
-    hub: Any = None
-    if importlib.util.find_spec("motet.server.live.hub") is not None:
-        from motet.server.live import Hub
-
-        hub = Hub(
-            decoding, journal, config.limits(engine.runtime.context_rows),
-            context_rows=config.context_rows, context_policy=config.context_policy,
-            idle_s=config.idle_s, metrics=metrics,
-        )  # fmt: skip
+    hub = Hub(
+        decoding, journal, config.limits(engine.runtime.context_rows),
+        context_rows=config.context_rows, context_policy=config.context_policy,
+        idle_s=config.idle_s, metrics=metrics,
+    )  # fmt: skip
     metrics.watch(lambda: decoding.num_running, lambda: decoding.num_waiting)
     return ServerState(config, engine, decoding, hub, journal, metrics)
