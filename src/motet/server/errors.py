@@ -78,8 +78,8 @@ def status_of(error: MotetError) -> int:
 
 def code_of(error: MotetError) -> str:
     """A short name for `error`, in HTTP bodies and in `error` events."""
-    if isinstance(error, ApiError) and error.code is not None:
-        return error.code
+    if isinstance(error, ApiError):
+        return error.code or _CODES.get(error.status, "invalid_request")
     if isinstance(error, ContextFullError):
         return "context_length_exceeded"
     name = type(error).__name__.removesuffix("Error")
