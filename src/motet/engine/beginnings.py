@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic
 
-from motet.engine.sampling import Logits
 from motet.runtime.protocol import Runtime, StateT
 from motet.streams.grid import Tokens
 
@@ -19,16 +18,15 @@ MIN_ROWS = 16
 
 @dataclass(frozen=True, eq=False)
 class Beginning(Generic[StateT]):
-    """Rows that were read, the state they left, and what it predicts next."""
+    """Rows that were read, and the state they left."""
 
     tokens_RC: Tokens
     state: StateT
-    logits_XV: Logits
 
     @property
     def num_bytes(self) -> int:
         """Bytes that it keeps."""
-        return self.state.num_bytes + self.tokens_RC.nbytes + self.logits_XV.nbytes
+        return self.state.num_bytes + self.tokens_RC.nbytes
 
 
 class Beginnings(Generic[StateT]):
@@ -46,29 +44,26 @@ class Beginnings(Generic[StateT]):
         """Bytes that are kept."""
         return sum(beginning.num_bytes for beginning in self._kept)
 
-    def find(self, tokens_RC: Tokens, max_rows: int) -> tuple[StateT, Logits | None] | None:
+    def find(self, tokens_RC: Tokens, max_rows: int) -> StateT | None:
         """A state with room for `max_rows` that has read the first of these rows, as many as any.
 
-        With logits if those are all; if they are not known the last row is left to be read.
+        At least one is left to be read, for what it predicts.
         """
-        if len(tokens_RC) < MIN_ROWS or not self._kept:
+        if len(tokens_RC) <= MIN_ROWS or not self._kept:
             return None
-        common, best = max(
-            ((_num_common(kept.tokens_RC, tokens_RC), n) for n, kept in enumerate(self._kept))
+        num_common, place = max(
+            (_num_common(kept.tokens_RC, tokens_RC[:-1]), n) for n, kept in enumerate(self._kept)
         )
-        found = self._kept[best]
-        is_whole = common == len(found.tokens_RC)
-        if common == len(tokens_RC) and not is_whole:
-            common -= 1
-        if common < MIN_ROWS:
+        if num_common < MIN_ROWS:
             return None
+        found = self._kept.pop(place)
+        self._kept.append(found)
         state = found.state.fork(max_rows)
-        self._runtime.truncate(state, common)
-        self._kept.append(self._kept.pop(best))
-        self.num_hits, self.num_rows = self.num_hits + 1, self.num_rows + common
-        return state, found.logits_XV if is_whole and common == len(tokens_RC) else None
+        self._runtime.truncate(state, num_common)
+        self.num_hits, self.num_rows = self.num_hits + 1, self.num_rows + num_common
+        return state
 
-    def add(self, state: StateT, logits_XV: Logits) -> None:
+    def add(self, state: StateT) -> None:
         """Keep a copy of a state, in place of those that it goes on from."""
         tokens_RC = state.tokens_RC
         num_rows = len(tokens_RC)
@@ -76,7 +71,7 @@ class Beginnings(Generic[StateT]):
             _num_common(kept.tokens_RC, tokens_RC) == num_rows for kept in self._kept
         ):
             return
-        new = Beginning(tokens_RC, state.fork(num_rows), logits_XV)
+        new = Beginning(tokens_RC, state.fork(num_rows))
         if new.num_bytes > self._max_bytes:
             return
         self._kept = [

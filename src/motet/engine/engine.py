@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple
 
 from motet.engine.beginnings import Beginnings
+from motet.engine.context import Context
 from motet.engine.history import check_beginning
 from motet.engine.marks import Marks
 from motet.engine.reading import Reading, plan
@@ -105,10 +106,9 @@ class Engine(Generic[StateT]):
         num_rows = 0 if beginning is None else len(beginning)
         if not 0 <= pinned_rows <= num_rows:
             raise SettingError("pinned_rows", expected=f"0 to {num_rows}", got=pinned_rows)
-        return Session(
-            self.codec, settings or self.settings(), self.runtime.open(context_rows), beginning,
-            pinned_rows=pinned_rows, rolling=rolling,
-        )  # fmt: skip
+        pinned_rows += len(self.codec.layout.opening_RC())
+        context = Context(self.runtime.open(context_rows), pinned_rows, rolling)
+        return Session(self.codec, settings or self.settings(), context, beginning)
 
     def step(self, sessions: Sequence[Session[StateT]]) -> list[Stepped[StateT]]:
         """Read the next rows of all active sessions in one forward; what each of them got.
@@ -116,35 +116,33 @@ class Engine(Generic[StateT]):
         A session that fails alone, such as by logits that are no numbers, says so in its entry and
         the others go on. What fails for all (no memory) is raised, and no session has changed.
         """
-        shared: dict[int, list[Row]] = {}
         readings: list[Reading[StateT]] = []
         stepped: list[Stepped[StateT]] = []
         for session in sessions:
-            if not session.is_active:
-                continue
-            try:
-                if session.is_opening and not session.rows:
-                    shared[id(session)] = self._share(session)
-                reading = plan(session, self.prefill_rows, self.runtime.open)
-            except MotetError as error:
-                stepped.append(Stepped(session, shared.get(id(session), []), error))
-                continue
-            if reading is None:
-                stepped.append(Stepped(session, [], None))
-            else:
-                readings.append(reading)
+            if session.is_active:
+                try:
+                    if session.is_opening and not session.rows:
+                        self._share(session)
+                    reading = plan(session, self.prefill_rows, self.runtime.open)
+                except MotetError as error:
+                    stepped.append(Stepped(session, [], error))
+                    continue
+                if reading is None:
+                    stepped.append(Stepped(session, [], None))
+                else:
+                    readings.append(reading)
         for reading, last in zip(readings, self._forward(readings), strict=True):
-            stepped.append(self._take(reading, last, shared.get(id(reading.session), [])))
+            stepped.append(self._take(reading, last))
         return stepped
 
-    def _share(self, session: Session[StateT]) -> list[Row]:
-        """Rows of a new session that another one has read before."""
-        given = session.waiting.next_prefill(session.state.max_rows)
-        found = self.beginnings.find(given.tokens_RC, session.state.max_rows)
-        if found is None:
-            return []
-        session.state, logits_XV = found
-        return session.advance(given.part(0, session.state.num_rows), logits_XV)
+    def _share(self, session: Session[StateT]) -> None:
+        """Let a session that has read nothing begin with a state that has read what it will."""
+        context = session.context
+        self.runtime.truncate(context.state, 0)  # it may have been so far before: see `_forward`
+        first = session.waiting.next_prefill(context.rows_to_roll(0))
+        shared = self.beginnings.find(first.tokens_RC, context.room)
+        if shared is not None:
+            context.state = shared
 
     def _forward(self, readings: Sequence[Reading[StateT]]) -> list[Logits]:
         """What predicts the next row of each reading's session."""
@@ -165,18 +163,16 @@ class Engine(Generic[StateT]):
         by_state = {id(p.state): last[-1] for p, last in zip(pieces, logits, strict=True)}
         return [by_state[id(reading.pieces[0].state)] for reading in readings]
 
-    def _take(
-        self, reading: Reading[StateT], logits_XV: Logits, shared: list[Row]
-    ) -> Stepped[StateT]:
+    def _take(self, reading: Reading[StateT], logits_XV: Logits) -> Stepped[StateT]:
         session, before = reading.session, len(reading.session.rows)
         was_opening = session.is_opening
         try:
-            rows = shared + reading.take(logits_XV)
+            rows = reading.take(logits_XV)
         except MotetError as error:  # a token that the tokenizer has no text for
             self.runtime.truncate(session.state, session.num_context_rows)
-            return Stepped(session, shared + session.rows[before:], error)
-        if was_opening and not session.is_opening and session.logits_XV is not None:
-            self.beginnings.add(session.state, session.logits_XV)
+            return Stepped(session, session.rows[before:], error)
+        if was_opening and not session.is_opening:
+            self.beginnings.add(session.state)
         return Stepped(session, rows, None)
 
     def finish(self, sessions: Sequence[Session[StateT]]) -> None:
@@ -205,13 +201,11 @@ class Engine(Generic[StateT]):
 
     def fork(self, session: Session[StateT], settings: Settings | None = None) -> Session[StateT]:
         """An independent copy of a session, going on under `settings` (default: the same)."""
-        twin = Session(self.codec, settings or session.settings, session.state.fork())
+        twin = Session(self.codec, settings or session.settings, session.context.fork())
         twin.restore(session.rows, session.marks.cut(len(session.rows)))
         twin.stopped_by, twin.is_stopping = session.stopped_by, session.is_stopping
         twin.logits_XV = session.logits_XV
         twin.waiting, twin.is_opening = session.waiting.copy(), session.is_opening
-        twin.first_row, twin.num_pinned = session.first_row, session.num_pinned
-        twin.rolling, twin.roll = session.rolling, session.roll and session.roll.anew()
         return twin
 
     def rewind(self, session: Session[StateT], num_rows: int) -> None:
@@ -226,18 +220,16 @@ class Engine(Generic[StateT]):
             raise SessionError(
                 "rewind", expected=f"row {max(opening, 1)} to {len(session.rows)}", got=num_rows
             )
-        num_left = num_rows - max(0, session.first_row - session.num_pinned)
-        if session.has_lost(num_rows):
-            self.runtime.truncate(session.state, 0)
-            session.cut(num_rows)
-            session.first_row = session.first_row_to_read
-            return
-        if session.state.num_rows >= num_left:
-            last_RC = session.context_RC(session.first_row, num_left - 1, num_left)
-            state = session.state.fork()
+        context, num_left = session.context, session.context.num_rows(num_rows)
+        if context.has_lost(num_rows):
+            self.runtime.truncate(context.state, 0)
+            context.start_again(num_rows)
+        elif context.state.num_rows >= num_left:
+            last_RC = context.tokens_RC(session.rows, context.first_row, num_left - 1, num_left)
+            state = context.state.fork()
             self.runtime.truncate(state, num_left - 1)
             (logits,) = self.runtime.forward([state], [last_RC], channels=self._sampled)
-            session.state, session.logits_XV = state, logits[-1]
+            context.state, session.logits_XV = state, logits[-1]
         session.cut(num_rows)
 
     def rebuild(
@@ -260,7 +252,7 @@ class Engine(Generic[StateT]):
         check_beginning(grid.tokens_RC, self.codec)
         session = self.open(settings, context_rows=context_rows, rolling=rolling)
         if num_pinned is not None:
-            session.num_pinned = num_pinned
+            session.context.num_pinned = num_pinned
         session.recall(grid, marks, stopped_by)
         return session
 

@@ -14,7 +14,6 @@ from typing import Generic
 
 import numpy as np
 
-from motet.engine.rolling import begin_roll
 from motet.engine.sampling import Logits
 from motet.engine.session import Session
 from motet.engine.waiting import Block
@@ -53,9 +52,7 @@ class Reading(Generic[StateT]):
         """Take in that the pieces were read; the session's new rows."""
         session = self.session
         if self.swaps:
-            assert session.roll is not None
-            session.state, session.first_row = self.pieces[0].state, session.roll.first_row
-            session.roll = None
+            session.context.end_roll()
         if self.block is not None:
             return session.advance(self.block, logits_XV)
         if self.pieces[0].state is session.state and not session.is_behind:
@@ -75,35 +72,26 @@ def plan(
 
     max_rows: of a long prefill at most. Raises a MotetError that is the session's alone.
     """
-    if session.is_behind:
-        start = session.state.num_rows
-        missing = session.context_RC(session.first_row, start, start + max_rows)
-        return Reading(session, [Piece.of(session.state, missing)])
-    block = session.next_block(min(max_rows, _rows_to_roll(session)))
+    context, rows = session.context, session.rows
+    num_ahead = context.state.num_rows - session.num_context_rows
+    if num_ahead < 0:
+        start = context.state.num_rows
+        missing = context.tokens_RC(rows, context.first_row, start, start + max_rows)
+        return Reading(session, [Piece.of(context.state, missing)])
+    block = session.next_block(min(num_ahead + max_rows, context.rows_to_roll(len(rows))))
     if block is None:
         return None
-    ordinary = Piece.of(session.state, block.tokens_RC)
-    if (roll := session.roll) is None:
+    ordinary = Piece.of(context.state, block.tokens_RC[num_ahead:])
+    if (roll := context.roll) is None:
         return Reading(session, [ordinary], block)
     if roll.state is None:
-        roll.state = open_state(session.state.max_rows)
-    missing = session.context_RC(roll.first_row, roll.state.num_rows)
-    if len(session.rows) + len(block.tokens_RC) < roll.swap_at:
+        roll.state = open_state(context.room)
+    missing = context.tokens_RC(rows, roll.first_row, roll.state.num_rows)
+    if len(rows) + len(block.tokens_RC) < roll.swap_at:
         chunk = missing[: roll.chunk_rows]
         again = [Piece.of(roll.state, chunk)] if len(chunk) else []
         return Reading(session, [ordinary, *again], block)
     if len(missing) > max(max_rows, roll.chunk_rows):
         return Reading(session, [Piece.of(roll.state, missing[:max_rows])])
-    rows = np.concatenate([missing, block.tokens_RC])
-    return Reading(session, [Piece.of(roll.state, rows)], block, swaps=True)
-
-
-def _rows_to_roll(session: Session[StateT]) -> int:
-    """How many rows the session may read before a roll begins or ends; begins one that is due."""
-    if session.rolling is None:
-        return session.state.max_rows
-    room, num_rows = session.state.max_rows, len(session.rows)
-    left = session.rolling.begin_rows(room) - session.num_context_rows
-    if session.roll is None and left <= 0:
-        session.roll = begin_roll(session.rolling, room, num_rows, session.num_pinned)
-    return left if session.roll is None else session.roll.swap_at - num_rows
+    joined = np.concatenate([missing, block.tokens_RC])
+    return Reading(session, [Piece.of(roll.state, joined)], block, swaps=True)

@@ -71,13 +71,6 @@ def begin_roll(rolling: Rolling, max_rows: int, num_rows: int, num_pinned: int) 
     return Roll(num_rows, first_row, num_rows + steps, -(-(kept + steps) // steps))
 
 
-def first_row_of(rolling: Rolling, max_rows: int, num_rows: int, num_pinned: int) -> int:
-    """The oldest row after the opening that stays if `num_rows` rows are read again."""
-    if num_rows <= rolling.begin_rows(max_rows):
-        return 0
-    return num_rows - (rolling.kept_rows(max_rows) - num_pinned)
-
-
 def check_rolling(rolling: Rolling, max_rows: int, num_pinned: int) -> None:
     """SettingError if so small a room cannot roll."""
     kept, begin_rows = rolling.kept_rows(max_rows), rolling.begin_rows(max_rows)

@@ -5,6 +5,8 @@ model's logits -> repetition, presence, frequency -> silence penalty -> no end -
 
 from __future__ import annotations
 
+import numpy as np
+
 from motet.engine.sampling import (
     Dice,
     Logits,
@@ -17,48 +19,61 @@ from motet.engine.sampling import (
 )
 from motet.engine.settings import Settings
 from motet.engine.transcript import Transcript
-from motet.protocol.row import RowLogprobs
+from motet.engine.waiting import Block, Waiting
 from motet.streams.codec import StreamCodec
+from motet.streams.grid import TOKEN_DTYPE
 
 
 class Sampler:
-    """Draws cells. What it knows of the past is the transcript; its dice need to know none."""
+    """Makes next rows. What it knows of the past is the transcript; its dice need to know none."""
 
     def __init__(self, codec: StreamCodec, settings: Settings) -> None:
         self.dice = Dice(settings.seed, codec.layout.num_channels)
         self._codec = codec
         self._settings = settings
         self._columns = {c: n for n, c in enumerate(codec.layout.sampled_indices)}
+        self._silence_id = 0 if codec.silence_id is None else codec.silence_id
+        self.update(settings)
 
     def update(self, settings: Settings) -> None:
         """Go on under these settings; another seed starts other dice."""
         if settings.seed != self._settings.seed:
             self.dice = Dice(settings.seed, self._codec.layout.num_channels)
+        layout = self._codec.layout
         self._settings = settings
+        self._silent = {*layout.input_indices, *map(layout.index, settings.ablate)}
 
-    def draw(self, logits_XV: Logits, channel: int, transcript: Transcript) -> int:
-        """The token of `channel` in the row after those of `transcript`; see `sample`."""
-        codec, settings = self._codec, self._settings
-        sampling = settings.sampling_of(codec.layout.channels[channel].name)
+    def next_row(self, logits_XV: Logits, transcript: Transcript, waiting: Waiting) -> Block:
+        """The row after those of `transcript`: what is queued, silence, or drawn."""
+        layout = self._codec.layout
+        C, prompt = layout.num_channels, waiting.queues[layout.prompt_index]
+        tokens, given = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_)
+        logprobs = None
+        for channel, queue in enumerate(waiting.queues):
+            is_held = channel == layout.output_index and transcript.marks.is_held
+            if queue:
+                tokens[0, channel] = queue[0].token_id
+            elif channel in self._silent or is_held:
+                tokens[0, channel] = self._silence_id
+            else:
+                logits_V = logits_XV[self._columns[channel], : self._codec.vocab_size]
+                token_id = self._draw(logits_V, channel, transcript)
+                tokens[0, channel], given[0, channel] = token_id, False
+                if channel == layout.output_index and self._settings.top_logprobs is not None:
+                    logprobs = logprobs_of(logits_V, token_id, self._settings.top_logprobs)
+        starts = (0,) if prompt and prompt[0].starts_turn else ()
+        return Block(tokens, given, starts, (0,) if prompt else (), logprobs)
+
+    def _draw(self, logits_V: Logits, channel: int, transcript: Transcript) -> int:
+        settings, silence_id, end_id = self._settings, self._codec.silence_id, self._codec.end_id
+        sampling = settings.sampling_of(self._codec.layout.channels[channel].name)
         said, drawn = transcript.said[channel], transcript.drawn[channel]
-        logits_V = self._of(logits_XV, channel)
+        presence, frequency = sampling.presence_penalty, sampling.frequency_penalty
         logits_V = penalise_repetition(logits_V, said, sampling.repetition_penalty)
-        logits_V = penalise_presence(
-            logits_V, drawn, sampling.presence_penalty, sampling.frequency_penalty
-        )
-        if codec.silence_id is not None:
+        logits_V = penalise_presence(logits_V, drawn, presence, frequency)
+        if silence_id is not None:
             penalty = transcript.turn.silence_penalty(channel)
-            logits_V = penalise_silence(logits_V, codec.silence_id, penalty)
-        if settings.ignore_end and codec.end_id is not None:
-            logits_V = forbid(logits_V, codec.end_id)
+            logits_V = penalise_silence(logits_V, silence_id, penalty)
+        if settings.ignore_end and end_id is not None:
+            logits_V = forbid(logits_V, end_id)
         return sample(logits_V, sampling, self.dice.roll(len(transcript.rows), channel))
-
-    def logprobs(self, logits_XV: Logits, channel: int, token_id: int) -> RowLogprobs | None:
-        """What is to be recorded of a drawn cell, if anything."""
-        codec, num_top = self._codec, self._settings.top_logprobs
-        if num_top is None or channel != codec.layout.output_index:
-            return None
-        return logprobs_of(self._of(logits_XV, channel), token_id, num_top)
-
-    def _of(self, logits_XV: Logits, channel: int) -> Logits:
-        return logits_XV[self._columns[channel], : self._codec.vocab_size]

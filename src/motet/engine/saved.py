@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from motet.engine.context import Context
 from motet.engine.marks import Marks
 from motet.engine.rolling import Roll, Rolling
 from motet.engine.session import Session
@@ -96,10 +97,11 @@ def _assemble(parts: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Sess
         raise StateError("version", expected=SESSION_VERSION, got=header["version"])
     grid = Grid.load(parts / "grid.npz")
     state = runtime.load_state(parts / "state")
-    session = Session(codec, Settings.from_json(header["settings"]), state)
+    session = Session(codec, Settings.from_json(header["settings"]), Context(state, 0, None))
     rows = rows_of(grid, _logprobs(header["logprobs"]))
     session.restore(rows, Marks.from_json(header["marks"]))
-    _restore_context(session, header["context"])
+    _take_context(session, header["context"])
+    session.is_opening = not rows
     session.stopped_by = header["stopped_by"] and StopReason(header["stopped_by"])
     session.is_stopping = bool(header["is_stopping"])
     waiting = session.waiting = Waiting(codec.layout)
@@ -139,10 +141,10 @@ def _check_fits(session: Session[StateT], runtime: Runtime[StateT]) -> None:
 
 
 def _context(session: Session[StateT]) -> dict[str, Any]:
-    rolling, roll = session.rolling, session.roll
+    rolling, roll = session.context.rolling, session.context.roll
     return {
-        "first_row": session.first_row,
-        "num_pinned": session.num_pinned,
+        "first_row": session.context.first_row,
+        "num_pinned": session.context.num_pinned,
         "rolling": rolling and [rolling.roll_at, rolling.keep],
         "roll": roll and [roll.begun_at, roll.first_row, roll.swap_at, roll.chunk_rows],
     }
@@ -155,17 +157,17 @@ def _logprobs(data: dict[str, Any]) -> dict[int, RowLogprobs]:
     }
 
 
-def _restore_context(session: Session[StateT], data: dict[str, Any]) -> None:
+def _take_context(session: Session[StateT], data: dict[str, Any]) -> None:
     """Which of the rows the state holds, and what a roll was about to change in that."""
-    session.first_row, session.num_pinned = int(data["first_row"]), int(data["num_pinned"])
-    session.is_opening = not session.rows
-    session.rolling = data["rolling"] and Rolling(*map(float, data["rolling"]))
-    session.roll = data["roll"] and Roll(*map(int, data["roll"]))
-    rows, roll, room = len(session.rows), session.roll, session.state.max_rows
-    fits = 0 <= session.first_row <= rows and session.num_pinned >= 0
+    context, num_rows = session.context, len(session.rows)
+    context.first_row, context.num_pinned = int(data["first_row"]), int(data["num_pinned"])
+    context.rolling = data["rolling"] and Rolling(*map(float, data["rolling"]))
+    roll = context.roll = data["roll"] and Roll(*map(int, data["roll"]))
+    fits = 0 <= context.first_row <= num_rows and context.num_pinned >= 0
     if roll is not None:
-        fits = fits and 0 <= roll.first_row < roll.begun_at <= rows <= roll.swap_at <= rows + room
-        fits = fits and 0 < roll.chunk_rows
-    held = session.state.tokens_RC
-    if not fits or not np.array_equal(held, session.context_RC(session.first_row, 0, len(held))):
+        swaps = num_rows <= roll.swap_at <= num_rows + context.room and roll.chunk_rows > 0
+        fits = fits and swaps and 0 <= roll.first_row < roll.begun_at <= num_rows
+    held = context.state.tokens_RC
+    rows_RC = context.tokens_RC(session.rows, context.first_row, 0, len(held)) if fits else None
+    if rows_RC is None or (len(held) and not np.array_equal(held, rows_RC)):
         raise StateError("rows", expected="the rows of its state", got="others")

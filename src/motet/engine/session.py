@@ -8,28 +8,28 @@ them (`advance`); the engine does the reading, for many sessions at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic
 
 import numpy as np
 
+from motet.engine.context import Context
 from motet.engine.marks import Marks
 from motet.engine.message import Message, check_ids, check_message, message_tokens
-from motet.engine.rolling import Roll, Rolling, check_rolling, first_row_of
 from motet.engine.sampler import Sampler
 from motet.engine.sampling import Logits
 from motet.engine.settings import Feed, Settings
 from motet.engine.transcript import Transcript, rows_of
-from motet.engine.turn import StopReason, Turn
+from motet.engine.turn import StopReason
+from motet.engine.view import View
 from motet.engine.waiting import Block, Waiting, given_block
-from motet.errors import ContextFullError, InputError, MotetError, SessionError
+from motet.errors import InputError, MotetError, SessionError
 from motet.protocol.row import Row
 from motet.runtime.protocol import StateT
 from motet.streams.codec import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Grid, Tokens
-from motet.streams.layout import Layout, Role
+from motet.streams.layout import Role
 
 
-class Session(Generic[StateT]):
+class Session(View[StateT]):
     """One conversation. Made by `Engine.open`, `Engine.fork` and `Engine.resume`.
 
     logits_XV: logits of the sampled channels that predict the next row; None before any row.
@@ -42,20 +42,14 @@ class Session(Generic[StateT]):
         self,
         codec: StreamCodec,
         settings: Settings,
-        state: StateT,
+        context: Context[StateT],
         beginning: Tokens | None = None,
-        *,
-        pinned_rows: int = 0,
-        rolling: Rolling | None = None,
     ) -> None:
-        """beginning: given rows [R, C] that are read after what opens every session.
-
-        pinned_rows: how many of them stay in context for ever, as the opening does.
-        """
+        """beginning: given rows [R, C] that are read after what opens every session."""
         settings.check_against(codec.layout)
         self.codec = codec
         self.settings = settings
-        self.state = state
+        self.context = context
         self.stopped_by: StopReason | None = None
         self.is_stopping = False
         self.logits_XV: Logits | None = None
@@ -63,98 +57,12 @@ class Session(Generic[StateT]):
         self.transcript = Transcript(codec, settings, Marks())
         self.sampler = Sampler(codec, settings)
         opening = self.layout.opening_RC()
-        self.first_row = 0
-        self.num_pinned = len(opening) + pinned_rows
-        self.rolling = rolling
-        self.roll: Roll[StateT] | None = None
         self.is_opening = True
-        if rolling is not None:
-            check_rolling(rolling, state.max_rows, self.num_pinned)
         if beginning is not None:
             self._check_room(len(opening) + len(beginning))
             opening = np.concatenate([opening, beginning])
         if len(opening):
             self.waiting.prefills.append(given_block(opening))
-
-    @property
-    def layout(self) -> Layout:
-        """The layout of the session's model."""
-        return self.codec.layout
-
-    @property
-    def rows(self) -> list[Row]:
-        """All rows so far."""
-        return self.transcript.rows
-
-    @property
-    def marks(self) -> Marks:
-        """Where messages began, were read, and so on."""
-        return self.transcript.marks
-
-    @property
-    def turn(self) -> Turn:
-        """The turn that is going on, or the last one."""
-        return self.transcript.turn
-
-    @property
-    def turn_starts(self) -> list[int]:
-        """The rows where messages to the model began."""
-        return self.marks.turn_starts
-
-    @property
-    def num_read(self) -> int:
-        """Tokens of messages that were read so far; see `Message.num_read`."""
-        return len(self.marks.read_at)
-
-    @property
-    def queued_ids(self) -> list[int]:
-        """Tokens of messages that wait to be read."""
-        return self.waiting.prompt_ids
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the visible channel is kept silent."""
-        return self.marks.is_held
-
-    @property
-    def grid(self) -> Grid:
-        """Tokens of all rows so far and which were given."""
-        shape = (len(self.rows), self.layout.num_channels)
-        tokens = np.array([row.token_ids for row in self.rows], TOKEN_DTYPE).reshape(shape)
-        given = np.array([row.given for row in self.rows], np.bool_).reshape(shape)
-        return Grid(tokens, given)
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the session has something to do; if not it is parked and costs nothing."""
-        is_deciding = bool(self.turn_starts) and self.stopped_by is None
-        return is_deciding or self.waiting.has_message or self.is_behind
-
-    @property
-    def num_context_rows(self) -> int:
-        """Rows in context: those from `first_row` on and those that stay in front."""
-        return len(self.rows) - max(0, self.first_row - self.num_pinned)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether the state is still to read rows that the session has, before it goes on."""
-        return self.state.num_rows < self.num_context_rows
-
-    def context_RC(self, first_row: int, start: int, stop: int | None = None) -> Tokens:
-        """Rows `start` to before `stop` of the context that `first_row` makes."""
-        pinned = min(self.num_pinned, first_row)
-        left_out = first_row - pinned
-        end = len(self.rows) - left_out
-        end = end if stop is None else min(stop, end)
-        rows = self.rows[start : min(end, pinned)]
-        rows = rows + self.rows[max(start, pinned) + left_out : max(end, pinned) + left_out]
-        ids = [row.token_ids for row in rows]
-        return np.array(ids, TOKEN_DTYPE).reshape(len(rows), self.layout.num_channels)
-
-    def text(self, channel: str) -> str:
-        """What a channel has said so far."""
-        index = self.layout.index(channel)
-        return self.codec.text(row.token_ids[index] for row in self.rows)
 
     def give(self, text: str, *, feed: Feed | None = None) -> Message:
         """Queue a message to the model; it starts after what is already queued.
@@ -252,8 +160,9 @@ class Session(Generic[StateT]):
         elif self.waiting.prefills:
             block = self.waiting.next_prefill(max_rows)
         else:
-            block = self._decode_row()
-        if self.num_context_rows + len(block.tokens_RC) > self.state.max_rows:
+            assert self.logits_XV is not None, "a session decodes only after it has read a row"
+            block = self.sampler.next_row(self.logits_XV, self.transcript, self.waiting)
+        if self.num_context_rows + len(block.tokens_RC) > self.context.room:
             self.stopped_by = StopReason.INTERRUPTED if self.is_stopping else StopReason.CONTEXT
             self.is_stopping, self.waiting = False, Waiting(self.layout)
             return None
@@ -296,32 +205,14 @@ class Session(Generic[StateT]):
         self.stopped_by = self.turn.stop_reason() if self.turn_starts else None
         if num_rows in self.marks.interrupted_at:
             self.stopped_by = StopReason.INTERRUPTED
-        if self.roll is not None:
-            self.roll = self.roll.anew() if num_rows >= self.roll.begun_at else None
+        self.context.cut(num_rows)
 
     def recall(self, grid: Grid, marks: Marks, stopped_by: StopReason | None) -> None:
-        """Take over a past that no state has read yet; ContextFullError if there is no room."""
+        """Take over a past that no state has read yet; ContextFullError if it does not fit."""
         self.waiting, self.is_opening = Waiting(self.layout), False
         self.restore(rows_of(grid), marks)
-        self.stopped_by, self.first_row = stopped_by, self.first_row_to_read
-        self._check_room(0)
-
-    def has_lost(self, num_rows: int) -> bool:
-        """Whether so little of the first `num_rows` rows is in context that they should be reread.
-
-        That is: less than half of what a roll keeps.
-        """
-        if self.first_row == 0 or self.rolling is None:
-            return False
-        return num_rows - self.first_row < self.rolling.kept_rows(self.state.max_rows) // 2
-
-    @property
-    def first_row_to_read(self) -> int:
-        """The `first_row` that a state read anew should have."""
-        if self.rolling is None:
-            return 0
-        room, num_rows = self.state.max_rows, len(self.rows)
-        return first_row_of(self.rolling, room, num_rows, self.num_pinned)
+        self.stopped_by = stopped_by
+        self.context.start_again(grid.num_rows)
 
     def _be_interrupted(self) -> None:
         self.stopped_by = StopReason.INTERRUPTED
@@ -358,36 +249,5 @@ class Session(Generic[StateT]):
         ids = [closing if speaks else resting for speaks in self.turn.speaking]
         return given_block(np.array([ids], TOKEN_DTYPE))
 
-    def _decode_row(self) -> Block:
-        assert self.logits_XV is not None, "a session decodes only after it has read a row"
-        C = self.layout.num_channels
-        tokens, given = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_)
-        silence_id = 0 if self.codec.silence_id is None else self.codec.silence_id
-        silent = {*self.layout.input_indices, *map(self.layout.index, self.settings.ablate)}
-        if self.is_held:
-            silent.add(self.layout.output_index)
-        queues, logprobs = self.waiting.queues, None
-        for channel, queue in enumerate(queues):
-            if queue:
-                tokens[0, channel] = queue[0].token_id
-            elif channel in silent:
-                tokens[0, channel] = silence_id
-            else:
-                token_id = self.sampler.draw(self.logits_XV, channel, self.transcript)
-                tokens[0, channel], given[0, channel] = token_id, False
-                logprobs = logprobs or self.sampler.logprobs(self.logits_XV, channel, token_id)
-        prompt = queues[self.layout.prompt_index]
-        starts = (0,) if prompt and prompt[0].starts_turn else ()
-        return Block(tokens, given, starts, (0,) if prompt else (), logprobs)
-
     def _check_room(self, num_new_rows: int) -> None:
-        room, before = self.state.max_rows, self.num_context_rows
-        if self.rolling is not None:
-            before = min(before, self.rolling.kept_rows(room))
-        before += self.waiting.num_rows
-        if before + num_new_rows >= room:
-            raise ContextFullError(
-                "message", expected=f"to fit into {room} rows with room to answer",
-                got=f"{num_new_rows} tokens after {before} rows",
-                fix="shorten it or open the session with more rows",
-            )  # fmt: skip
+        self.context.check_room(len(self.rows), self.waiting.num_rows, num_new_rows)
