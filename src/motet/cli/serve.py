@@ -15,6 +15,7 @@ from motet.errors import SettingError
 from motet.formats.directory import EMBEDDED
 from motet.protocol.printable import printable
 from motet.runtime.opening import CacheType, Dtype, RuntimeName
+from motet.server.journal import default_journal
 from motet.server.logs import LogForm, LogLevel, configure_logs
 from motet.streams.layout import ConvMode
 
@@ -169,12 +170,9 @@ def serve(
 
 
 def _journal(option: str | None) -> Path | None:
-    """Where the journal is: as asked, else in the XDG state directory; None for `none`."""
-    if option == "none":
-        return None
+    """Where the journal is: as asked, else in the state directory; None for `none`."""
     if option is not None:
-        return Path(option)
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if not state.is_absolute():
-        state = Path.home() / ".local" / "state"
-    return state / "motet" / "journal.sqlite"
+        return None if option == "none" else Path(option)
+    path = default_journal()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

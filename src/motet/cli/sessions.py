@@ -11,7 +11,7 @@ import typer
 
 from motet.errors import InputError, JournalError
 from motet.protocol.printable import printable
-from motet.server.journal import Journal, JournalReader, SessionSummary
+from motet.server.journal import Journal, JournalReader, SessionSummary, default_journal
 from motet.server.transcript_text import transcript_text
 from motet.server.transcripts import Transcript, TranscriptForm, transcript_of
 
@@ -20,18 +20,22 @@ sessions = typer.Typer(
 )
 
 JournalOption = Annotated[
-    Path, typer.Option("--journal", metavar="FILE", help="The journal of `motet serve`.")
-]
+    Path | None,
+    typer.Option(
+        "--journal", metavar="PATH", help="The journal of `motet serve`.",
+        show_default="the one that it takes if told nothing",
+    ),
+]  # fmt: skip
 SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id.")]
 
 
 @sessions.command(name="list")
 def list_sessions(
-    journal: JournalOption,
+    journal: JournalOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a session.")] = False,
 ) -> None:
     """List all sessions, the newest first; also while a server runs."""
-    with JournalReader(journal) as reader:
+    with JournalReader(journal or default_journal()) as reader:
         after: str | None = None
         while found := reader.sessions(after=after):
             for summary in found:
@@ -42,7 +46,7 @@ def list_sessions(
 @sessions.command()
 def export(
     session_id: SessionArgument,
-    journal: JournalOption,
+    journal: JournalOption = None,
     form: Annotated[
         TranscriptForm, typer.Option("--format", help="What to write.")
     ] = TranscriptForm.TEXT,
@@ -54,7 +58,7 @@ def export(
     """Write what was said in a session; also while a server runs."""
     if form is TranscriptForm.GRID and out is None:
         raise InputError("--format grid", expected="a file to write it to", fix="add --out FILE")
-    with JournalReader(journal) as reader:
+    with JournalReader(journal or default_journal()) as reader:
         record = reader.get(session_id)
         if record is None:
             raise _no_session(session_id)
@@ -68,12 +72,14 @@ def export(
 
 
 @sessions.command()
-def delete(session_id: SessionArgument, journal: JournalOption) -> None:
+def delete(session_id: SessionArgument, journal: JournalOption = None) -> None:
     """Forget a session for good. While a server runs, ask it: DELETE /v1/sessions/ID."""
-    with JournalReader(journal) as reader:  # no journal is made where there is none
+    with JournalReader(
+        journal or default_journal()
+    ) as reader:  # no journal is made where there is none
         if reader.get(session_id) is None:
             raise _no_session(session_id)
-    with Journal(journal) as opened:
+    with Journal(journal or default_journal()) as opened:
         opened.delete(session_id)
 
 

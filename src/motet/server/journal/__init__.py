@@ -1,5 +1,6 @@
 """The journal: every event of every session in one SQLite file, before anybody sees it."""
 
+from motet.server.journal.place import default_journal
 from motet.server.journal.reader import JournalReader
 from motet.server.journal.record import (
     Entry,
@@ -13,5 +14,5 @@ from motet.server.journal.writer import JournalWriter
 
 __all__ = [
     "Entry", "Journal", "JournalReader", "JournalWriter", "SessionRecord", "SessionSummary",
-    "title_of", "token_hash",
+    "default_journal", "title_of", "token_hash",
 ]  # fmt: skip
