@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -154,7 +154,7 @@ def serve(
         max_sessions=max_sessions, max_waiting=max_waiting,
         context_rows=DEFAULT_CONTEXT_ROWS if context_rows is None else context_rows,
         max_context_rows=max_context_rows,
-        context_policy=cast(Literal["end", "roll"], context_policy.value),
+        context_policy=context_policy.value,
         idle_s=idle, journal=_journal(journal), drain_s=drain, rate=rate,
     )  # fmt: skip
     configure_logs(log_format, log_level)

@@ -13,13 +13,14 @@ said in time, a flood, or only nonsense, 1009 a frame too big, 1013 no place, 40
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pydantic_core
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from motet.errors import MotetError, ProtocolError, ServerFullError
 from motet.protocol.client_events import (
@@ -37,11 +38,9 @@ from motet.protocol.server_events import (
 )
 from motet.server.errors import code_of
 from motet.server.limits_rate import TokenBucket
+from motet.server.live import LiveSession
 from motet.server.safety_keys import SUBPROTOCOL
 from motet.server.state import ServerState
-
-if TYPE_CHECKING:
-    from motet.server.live import LiveSession
 
 __all__ = ["live_router"]
 
@@ -82,14 +81,19 @@ class _LiveSocket:
         """Serve the socket until one side closes it."""
         offered = self._socket.scope["subprotocols"]
         await self._socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        metrics, was_closed = self._state.metrics, False
+        metrics.connected()
         try:
             await _until_one_ends(self._read(), self._talk())
-        except WebSocketDisconnect:
-            return
         except _Closing as closing:
-            if self._socket.application_state is WebSocketState.CONNECTED:
+            was_closed = True
+            with contextlib.suppress(WebSocketDisconnect, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
                     await self._socket.close(closing.code, closing.reason)
+        except WebSocketDisconnect:
+            return
+        finally:
+            metrics.disconnected(was_closed=was_closed)
 
     async def _read(self) -> None:
         rate = self._state.config.event_rate

@@ -111,8 +111,7 @@ class LiveServer(uvicorn.Server):
 
     async def _drain(self) -> None:
         end_s = time.monotonic() + self.state.config.drain_s
-        if self.state.hub is not None:
-            await self.state.hub.drain(self.state.config.drain_s)
+        await self.state.hub.drain(self.state.config.drain_s)
         while self.state.num_inside and time.monotonic() < end_s:
             await asyncio.sleep(0.05)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from motet.engine import Engine
 from motet.server.config import ServerConfig
-
-if TYPE_CHECKING:
-    from motet.server.decoding import DecodeLoop
-    from motet.server.journal import Journal
-    from motet.server.live import Hub
-    from motet.server.metrics import ServerMetrics
+from motet.server.decoding import DecodeLoop
+from motet.server.journal import Journal
+from motet.server.live import Hub
+from motet.server.metrics import ServerMetrics
 
 __all__ = ["ServerState"]
 
