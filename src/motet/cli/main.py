@@ -26,6 +26,7 @@ _UsageError: Any = typer.BadParameter.__base__  # of the click that typer carrie
 
 _COMMANDS = {
     "run": "motet.cli.run:run",
+    "chat": "motet.cli.chat:chat",
     "serve": "motet.cli.serve:serve",
     "inspect": "motet.cli.inspect:inspect",
     "convert": "motet.cli.convert:convert",

@@ -23,7 +23,6 @@ from motet.client import Heard
 from motet.errors import MotetError
 from motet.protocol.client_events import ClientEvent, SessionCreate, SessionResume
 from motet.protocol.printable import printable
-from motet.tui import themes
 from motet.tui.composer import Composer
 from motet.tui.conducting import Conducting
 from motet.tui.dials import Dials
@@ -36,6 +35,7 @@ from motet.tui.sheet import Sheet
 from motet.tui.status import Heading, Status
 from motet.tui.talk import Talk
 from motet.tui.tape import Tape
+from motet.tui.themes import INK_DEFAULTS, THEMES, ThemeName
 from motet.tui.venue import Kept, Venue
 from motet.tui.voice import Voice
 from motet.tui.voices import Voices
@@ -53,8 +53,8 @@ class ChatApp(Conducting, App[None]):
     CSS_PATH = "chat.tcss"
     TITLE = "motet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (60, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (18, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]  # noqa: RUF012 - as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]  # noqa: RUF012
 
     def __init__(
         self,
@@ -62,20 +62,20 @@ class ChatApp(Conducting, App[None]):
         opening: SessionCreate | SessionResume,
         *,
         fresh: SessionCreate | None = None,
-        has_colour: bool = True,
+        theme: ThemeName = "dark",
     ) -> None:
-        super().__init__(ansi_color=None if has_colour else True)
+        super().__init__(ansi_color=True if theme == "plain" else None)
         self.venue = venue
         self.talk = Talk(venue.connect(opening))
         self._fresh = fresh or (opening if isinstance(opening, SessionCreate) else SessionCreate())
         self._notices = Notices()
         self._is_stale = True
         self._view = _VIEWS[0]
-        self._has_colour = has_colour
+        self._theme_name = theme
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Inks for themes that have none."""
-        return themes.INK_DEFAULTS
+        return INK_DEFAULTS
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -91,9 +91,10 @@ class ChatApp(Conducting, App[None]):
 
     def on_mount(self) -> None:
         """Draw, and only then open the connection."""
-        for theme in (themes.DARK, themes.LIGHT, themes.PLAIN):
+        for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = (themes.DARK if self._has_colour else themes.PLAIN).name
+        self.theme = THEMES[self._theme_name].name
+        self.ansi_color = None  # from now on as the theme says
         self.query_one(Composer).focus()
         self.set_interval(1 / _FRAMES_PER_S, self._draw_if_stale)
         self._draw()
@@ -104,6 +105,8 @@ class ChatApp(Conducting, App[None]):
 
     async def _follow(self, talk: Talk) -> None:
         def heard(what: Heard) -> None:
+            if talk is not self.talk:  # somebody has left it
+                return
             self._is_stale = True
             for notice in self._notices.of(what, talk.conversation):
                 self.notify(printable(notice.text), severity=notice.severity, markup=False)
@@ -113,8 +116,8 @@ class ChatApp(Conducting, App[None]):
 
         await talk.listen(heard)
         self._is_stale = True
-        if talk.failure is not None:
-            self.notify(printable(talk.failure), severity="error", markup=False, timeout=20)
+        if talk.failure is not None and talk is self.talk:
+            self.notify(printable(str(talk.failure)), severity="error", markup=False, timeout=20)
 
     async def _keep(self, kept: Kept) -> None:
         try:
@@ -147,7 +150,7 @@ class ChatApp(Conducting, App[None]):
         screen.query_one(Dials).settings = conversation.settings
         for before in screen.query("#before").results(Static):
             said = "".join(f"\n… {typed.text}" for typed in conversation.typed)
-            waiting = talk.failure or self.venue.notice or "You can write already."
+            waiting = self.venue.notice if talk.failure is None else str(talk.failure)
             before.update(printable(f"{waiting}\n{said}"))
         if view == "sheet":
             screen.query_one(Sheet).show(conversation)
@@ -156,8 +159,9 @@ class ChatApp(Conducting, App[None]):
                 voices.show(conversation)
         tape = screen.query_one(Tape)
         num_lines = len(conversation.channels) + 2
-        tape.display = bool(conversation.channels) and num_lines * _LEAST_SHARE <= self.size.height
-        if view == "both":
+        has_room = num_lines * _LEAST_SHARE <= self.size.height
+        tape.display = view == "both" and bool(conversation.channels) and has_room
+        if tape.display:
             tape.show(conversation)
 
     def on_resize(self) -> None:
@@ -228,11 +232,11 @@ class ChatApp(Conducting, App[None]):
 
     async def change_to(self, opening: SessionCreate | SessionResume) -> None:
         """Leave this conversation for another one."""
-        await self.talk.leave()
-        self.talk = Talk(self.venue.connect(opening))
+        left, self.talk = self.talk, Talk(self.venue.connect(opening))
         self._notices = Notices()
         self._is_stale = True
         self._listen()
+        await left.leave()
 
     async def action_quit(self) -> None:
         """Leave; the conversation is kept."""

@@ -36,7 +36,7 @@ else:
 __all__ = ["Conducting"]
 
 _GOES_ON_AFTER = ("max_rows", "mute", "repetition")
-_WHERE = "row {row}: Enter goes back to before it │ ←→ row  ↑↓ system  Ctrl+←→ turn  Esc leaves"
+_WHERE = "row {row} │ ←→ ↑↓ Ctrl+←→ choose │ Enter goes back to before it │ Esc leaves"
 
 
 class Conducting(_Base):

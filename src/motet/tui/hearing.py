@@ -77,7 +77,11 @@ class Notices:
                     heard.session_id, heard.resume_token, f"{self._title or ''} (copy)".strip(),
                     session.model, time.time(), heard.row,
                 )  # fmt: skip
-            case SessionCreated() | InputQueued() if session is not None:
+            case SessionCreated(is_new=False):  # its title comes with its first text
+                return None
+            case TurnEnded() if conversation.is_catching_up:
+                return None
+            case SessionCreated() | InputQueued() | TurnEnded() if session is not None:
                 first = conversation.inputs[0].text if conversation.inputs else ""
                 title = " ".join(first.split())[:_TITLE]
                 if title == self._title and isinstance(heard, InputQueued):

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from motet.client import Conversation
+from motet.errors import MotetError
 from motet.protocol.printable import printable
 
 __all__ = ["Heading", "Status", "doing"]
@@ -16,7 +17,7 @@ _FULL, _EMPTY = "▰", "▱"
 _BAR = 8
 
 
-def doing(conversation: Conversation, failure: str | None) -> str:
+def doing(conversation: Conversation, failure: MotetError | None) -> str:
     """What goes on, with a sign before it."""
     turn = conversation.turn
     if failure is not None or conversation.closed_by is not None:
@@ -33,8 +34,10 @@ def doing(conversation: Conversation, failure: str | None) -> str:
         return "… reading it again"
     if conversation.is_paused:
         return "‖ paused"
-    if turn is None or turn.ending is not None:
-        return "○ at rest" if turn is None else f"○ at rest, {_ENDS[turn.ending.reason]}"
+    if turn is None:
+        return "○ at rest"
+    if turn.ending is not None:
+        return f"○ at rest, {_ENDS[turn.ending.reason]}"
     return f"◆ held, turn {turn.number}" if conversation.is_held else f"▶ turn {turn.number}"
 
 
@@ -52,7 +55,7 @@ _ENDS = {
 class Heading(Static):
     """What model, where, and what goes on."""
 
-    def show(self, conversation: Conversation, place: str, failure: str | None) -> None:
+    def show(self, conversation: Conversation, place: str, failure: MotetError | None) -> None:
         """Draw the line."""
         model = "" if conversation.session is None else conversation.session.model
         left = Text.assemble(("motet ", "bold"), no_wrap=True, overflow="ellipsis")

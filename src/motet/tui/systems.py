@@ -76,7 +76,7 @@ def staves(
 def _ruler(columns: Sequence[Column], places: Sequence[int], chosen: int | None) -> Staff:
     """Row numbers above their columns: the chosen one, the first, and every fifth with room."""
     wanted = sorted(
-        (column.index != chosen, number and column.index % _EVERY != 0, number)
+        (column.index != chosen, column.index % _EVERY != 0, number)
         for number, column in enumerate(columns)
     )
     taken: dict[int, tuple[str, bool]] = {}
@@ -86,7 +86,7 @@ def _ruler(columns: Sequence[Column], places: Sequence[int], chosen: int | None)
             place + len(text) < start or start + len(other) < place
             for start, (other, _) in taken.items()
         )
-        if is_free and not (is_other and is_between):
+        if is_free and not (is_other and is_between and number):
             taken[place] = text, not is_other
     ruler, x = [], 0
     for place, (text, is_chosen) in sorted(taken.items()):

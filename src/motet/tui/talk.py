@@ -20,7 +20,7 @@ class Talk:
 
     def __init__(self, connection: Connection) -> None:
         self.conversation = Conversation()
-        self.failure: str | None = None
+        self.failure: MotetError | None = None
         self.is_over = False
         self._connection = connection
         self._ids = itertools.count(1)
@@ -32,7 +32,7 @@ class Talk:
                 self.conversation = fold(self.conversation, heard)
                 on_heard(heard)
         except MotetError as error:
-            self.failure = str(error)
+            self.failure = error
         self.is_over = True
 
     async def say(self, event: ClientEvent) -> None:

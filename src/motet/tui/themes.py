@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from textual.theme import Theme
 
-__all__ = ["DARK", "INK_DEFAULTS", "LIGHT", "PLAIN"]
+__all__ = ["INK_DEFAULTS", "THEMES", "ThemeName"]
+
+ThemeName = Literal["dark", "light", "plain"]
 
 INK_DEFAULTS = {
     "voice-input": "#7fb4ca",
@@ -19,14 +23,14 @@ INK_DEFAULTS = {
     "voice-thought-4": "#e39a6f",
 }
 
-DARK = Theme(
+_DARK = Theme(
     name="motet-dark",
     primary="#a3c585", secondary="#7fb4ca", accent="#e0bc7a", warning="#e0bc7a", error="#d9817f",
     success="#a3c585", foreground="#d7d7dc", background="#15161b", surface="#1b1d24",
     panel="#20222b", dark=True, variables=INK_DEFAULTS,
 )  # fmt: skip
 
-LIGHT = Theme(
+_LIGHT = Theme(
     name="motet-light",
     primary="#4b7a2a", secondary="#2b6c8c", accent="#8f6410", warning="#8f6410", error="#a83a3a",
     success="#4b7a2a", foreground="#2a2b30", background="#faf9f5", surface="#f3f1ea",
@@ -38,7 +42,7 @@ LIGHT = Theme(
     },
 )  # fmt: skip
 
-PLAIN = Theme(
+_PLAIN = Theme(
     name="motet-plain",
     primary="ansi_green", secondary="ansi_cyan", accent="ansi_yellow", warning="ansi_yellow",
     error="ansi_red", success="ansi_green", foreground="ansi_default", background="ansi_default",
@@ -60,3 +64,5 @@ PLAIN = Theme(
     },
 )  # fmt: skip
 """The 16 colours of the terminal; without colour at all, signs and text styles still differ."""
+
+THEMES: dict[ThemeName, Theme] = {"dark": _DARK, "light": _LIGHT, "plain": _PLAIN}

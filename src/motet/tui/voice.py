@@ -136,5 +136,5 @@ class Voice(ScrollView, can_focus=True):
 def listening_channel(conversation: Conversation) -> str | None:
     """The channel that messages arrive in: the first input, or the first one of a chat model."""
     channels = conversation.channels
-    names = [channel.name for channel in channels if channel.role == "input"]
-    return (names or [channel.name for channel in channels] or [None])[0]
+    inputs = [channel.name for channel in channels if channel.role == "input"]
+    return next(iter([*inputs, *(channel.name for channel in channels)]), None)
