@@ -94,6 +94,8 @@ class ScriptedServer:
             await _put(socket, _error("server_full", "all places are taken"))
             return
         is_new = isinstance(opening, client.SessionCreate)
+        if is_new:
+            self.begin()
         seen = opening.after_seq if isinstance(opening, client.SessionResume) else 0
         row = self.events[-1].row if self.events else 0
         await _put(
@@ -160,36 +162,35 @@ class ScriptedServer:
             if is_lost and fault.kind is Kind.DEAF:
                 return
             self.heard.append(event)
-            answer = self._answer(event)
-            if isinstance(answer, server.ErrorEvent):
-                await _put(socket, answer)
+            if isinstance(event, client.InputAppend) and event.text == "refuse me":
+                await _put(socket, _error("input", "no", event.event_id))
             else:
-                self.events.append(answer)
+                self.react(event)
 
-    def _answer(self, event: client.ClientEvent) -> server.ServerEvent:
-        at = {"seq": len(self.events) + 1, "row": self.events[-1].row if self.events else 0}
+    def begin(self) -> None:
+        """A session is created; there is one, so it is the same."""
+
+    def react(self, event: client.ClientEvent) -> None:
+        """Add the events that follow from what the client said."""
         match event:
-            case client.InputAppend(text="refuse me"):
-                return _error("input", "no", event.event_id)
-            case client.InputAppend() | client.Inject():
-                return _queued(at, len(self.events) + 1, event.text)
-            case client.Interrupt():
-                return _queued(at, len(self.events) + 1, event.text or "")
+            case client.InputAppend() | client.Inject() | client.Interrupt():
+                number = 1 + sum(isinstance(e, server.InputQueued) for e in self.events)
+                self.add(
+                    server.InputQueued, input_id=number, text=event.text or "", num_tokens=1,
+                    channel="User", feed="live",
+                )  # fmt: skip
             case client.Fork():
-                return server.SessionForked(**at, session_id="s2", resume_token="copy")
+                self.add(server.SessionForked, session_id="s2", resume_token="copy")
             case client.Rewind():
-                return server.SessionRewound(**at, to_row=event.row)
+                self.add(server.SessionRewound, to_row=event.row)
             case _:
                 is_paused = isinstance(event, client.Pause)
-                return server.SessionUpdated(
-                    **at, settings=echo(), is_paused=is_paused, is_held=False
-                )
+                self.add(server.SessionUpdated, settings=echo(), is_paused=is_paused, is_held=False)
 
-
-def _queued(at: dict[str, int], input_id: int, text: str) -> server.InputQueued:
-    return server.InputQueued(
-        **at, input_id=input_id, text=text, num_tokens=1, channel="User", feed="live"
-    )
+    def add(self, kind: type, **fields: object) -> None:
+        """Add an event with the next number."""
+        row = self.events[-1].row if self.events else 0
+        self.events.append(kind(**{"seq": len(self.events) + 1, "row": row} | fields))
 
 
 def _error(code: str, message: str, event_id: str | None = None) -> server.ErrorEvent:

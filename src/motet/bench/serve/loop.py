@@ -78,6 +78,7 @@ class _Loop:
         self._users = users
         self._requests: list[Request] = []
         self._num_finished = 0
+        self._refused: str | None = None
         self._start: float | None = None
         self._end: float | None = None
 
@@ -86,6 +87,8 @@ class _Loop:
         async with asyncio.TaskGroup() as group:
             for user in self._users:
                 group.create_task(self._repeat(user))
+        if self._refused is not None:
+            raise BenchError("load", expected="a server that answers", got=self._refused)
         assert self._start is not None
         assert self._end is not None
         return self._requests, Window(self._start, self._end)
@@ -108,8 +111,7 @@ class _Loop:
         num_users = len(self._users)
         if self._start is None and self._num_finished >= num_users:
             if all(request.failure for request in self._requests):
-                reason = self._requests[-1].failure
-                raise BenchError("load", expected="a server that answers", got=reason)
+                self._refused = self._requests[-1].failure
             self._start = now
         wanted = self._load.num_requests
         if self._end is None and wanted and self._num_finished >= num_users + wanted:
@@ -120,4 +122,4 @@ class _Loop:
         if self._start is not None and self._end is None and seconds is not None:
             end = self._start + seconds
             self._end = end if time.perf_counter() >= end else None
-        return self._end is not None
+        return self._end is not None or self._refused is not None
