@@ -27,7 +27,7 @@ from motet.server.openai.messages import plain_messages
 from motet.server.openai.refusing import NamingRoute
 from motet.server.openai.said import Said, listen_to_all
 from motet.server.openai.serving import Service, fresh_id
-from motet.server.openai.streaming import DONE, event
+from motet.server.openai.streaming import DONE, STREAMED, event
 from motet.server.openai.usage import usage_of
 from motet.server.openai.voices import Piece
 
@@ -39,7 +39,7 @@ def chat_router(service: Service) -> APIRouter:
     router = APIRouter(route_class=NamingRoute, tags=["openai"])
 
     @router.post(
-        "/v1/chat/completions", response_model=ChatCompletion, responses=RESPONSES,
+        "/v1/chat/completions", response_model=ChatCompletion, responses={**STREAMED, **RESPONSES},
         summary="Continue a chat",
     )  # fmt: skip
     async def chat(body: ChatRequest, request: Request) -> Response:

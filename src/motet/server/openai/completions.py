@@ -24,7 +24,7 @@ from motet.server.openai.prompt import Prompt, Prompter
 from motet.server.openai.refusing import NamingRoute
 from motet.server.openai.said import Said, listen_to_all
 from motet.server.openai.serving import Service, fresh_id
-from motet.server.openai.streaming import DONE, event
+from motet.server.openai.streaming import DONE, STREAMED, event
 from motet.server.openai.usage import Usage, usage_of
 from motet.server.openai.voices import End
 
@@ -70,7 +70,7 @@ def completions_router(service: Service) -> APIRouter:
     router = APIRouter(route_class=NamingRoute, tags=["openai"])
 
     @router.post(
-        "/v1/completions", response_model=Completion, responses=RESPONSES,
+        "/v1/completions", response_model=Completion, responses={**STREAMED, **RESPONSES},
         summary="Continue a text",
     )  # fmt: skip
     async def complete(body: CompletionRequest, request: Request) -> Response:

@@ -22,6 +22,7 @@ from motet.server.openai.responses_response import (
 )  # fmt: skip
 from motet.server.openai.said import listen_to_all
 from motet.server.openai.serving import Service, fresh_id
+from motet.server.openai.streaming import STREAMED
 from motet.server.openai.usage import usage_of
 
 __all__ = ["responses_router"]
@@ -34,7 +35,7 @@ def responses_router(service: Service) -> APIRouter:
     further = [layout.names[index] for index in layout.thought_indices[1:]]
 
     @router.post(
-        "/v1/responses", response_model=ResponseObject, responses=RESPONSES,
+        "/v1/responses", response_model=ResponseObject, responses={**STREAMED, **RESPONSES},
         summary="Continue a conversation",
     )  # fmt: skip
     async def respond(body: ResponsesRequest, request: Request) -> Response:

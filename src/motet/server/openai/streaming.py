@@ -11,9 +11,12 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["DONE", "EventStream", "event", "unless_gone"]
+__all__ = ["DONE", "STREAMED", "EventStream", "event", "gone", "unless_gone"]
 
 DONE = b"data: [DONE]\n\n"
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
 CLIENT_GONE = 499
 ResultT = TypeVar("ResultT")
 
