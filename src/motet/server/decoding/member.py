@@ -80,23 +80,14 @@ class Member(Generic[StateT]):
         """What `take` has to know of the time before a step: tokens read, and still put."""
         return self.session.num_read, list(map(len, self.session.waiting.queues))
 
-    def take(
-        self,
-        rows: list[Row],
-        error: MotetError | None,
-        before: tuple[int, list[int]],
-        report: StepReport,
-    ) -> None:
+    def take(self, rows: list[Row], before: tuple[int, list[int]], report: StepReport) -> None:
         """Take in what a step made of the session, and tell it."""
         if rows:
             self.pace.count(report.at_s)
             self.steps_left = max(0, self.steps_left - len(rows))
             self._tell(rows, self._reads(rows, before), report)
             self._measure(rows, report)
-        if error is not None:
-            self.fail(error, report.at_s)
-        else:
-            self.settle(report.at_s)
+        self.settle(report.at_s)
         if self.is_paused and not self.steps_left:
             self.mail.hurry()
 

@@ -126,15 +126,26 @@ class DecodeThread(Generic[StateT]):
         spoken = [0] * self._engine.codec.layout.num_channels
         report = StepReport(end_s, end_s - start_s, len(ready), spoken)
         for member, what in zip(ready, before, strict=True):
-            _, rows, error = stepped[id(member.session)]
-            member.take(rows, error, what, report)
+            error = self._take(member, stepped[id(member.session)], what, report)
             if error is None:
                 self._look_at(member)
             else:
+                member.fail(error, end_s)
                 self._post([(member.key, member.mail.take(end_s))])
                 self._drop(member)
         if self._observe is not None:
             self._observe(report)
+
+    def _take(
+        self,
+        member: Member[StateT],
+        stepped: Stepped[StateT],
+        before: tuple[int, list[int]],
+        report: StepReport,
+    ) -> MotetError | None:
+        """Let a member tell what a step made of it; the error that broke it, if one did."""
+        told = attempt(lambda: member.take(stepped.rows, before, report))
+        return stepped.error if told is None else told
 
     def _read(self, sessions: Sequence[Session[StateT]]) -> list[Stepped[StateT]]:
         """A step; if it fails as a whole, one by one, so that only the guilty ones fail."""

@@ -284,6 +284,8 @@ class Hub:
         while True:
             await asyncio.sleep(BEAT_S)
             now = loop.time()
+            if self.decoding.num_waiting:
+                self._spawn(self._make_room())
             for live in list(self._sessions.values()):
                 live.beat(BEAT_S, now)
                 if live.is_idle and now - live.left_s >= self._idle_s:

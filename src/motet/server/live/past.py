@@ -68,7 +68,9 @@ class Past:
             np.array(self._ids, TOKEN_DTYPE).reshape(shape),
             np.array(self._given, np.bool_).reshape(shape),
         )
-        return Kept(grid, self.marks, self.stopped_by, tuple(self.unread.values()), self.is_paused)
+        stopped_by = self.stopped_by if self.marks.turn_starts else None
+        unread = tuple(self.unread.values())
+        return Kept(grid, self.marks, stopped_by, unread, self.is_paused)
 
     def _hear_rows(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
