@@ -30,6 +30,7 @@ FIELDS = frozenset({
     "version", "model", "host", "port", "pid", "journal",  # its start
 })  # fmt: skip
 _FOREIGN_LEVEL = logging.WARNING
+_MAX_FRAMES = 10
 
 log: Any = structlog.get_logger()
 
@@ -123,10 +124,11 @@ def _place_exception(_: Any, __: str, record: EventDict) -> EventDict:
 
 
 def _frames(trace: TracebackType | None) -> list[str]:
-    return [
+    places = [
         f"{frame.f_globals.get('__name__', '?')}:{line} {frame.f_code.co_name}"
         for frame, line in traceback.walk_tb(trace)
     ]
+    return places[-_MAX_FRAMES:]  # what stands above them is the web framework's
 
 
 def _withhold(_: Any, __: str, record: EventDict) -> EventDict:
