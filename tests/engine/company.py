@@ -13,27 +13,34 @@ from pathlib import Path
 from typing import Any
 
 from motet.engine import Engine, Feed, Session
+from motet.engine.rolling import Rolling
 from motet.errors import MotetError
 from motet.protocol.row import Row
 
 AnyEngine = Engine[Any]
+NOT_IN_ROWS = ("put", "stop", "hold", "release", "update")
 
 
 @dataclass(frozen=True)
 class Plan:
     """What happens to a session: its seed, and actions by tick.
 
-    `give`, `interrupt` and `put` are part of its history. `fork`, `save` and `rewind` must not
-    change it: a fork goes on as a session of its own, a saved session is resumed from its file in
-    place of itself, a rewound fork is read again up to the row that it was cut back from.
+    `give`, `interrupt`, `put`, `stop`, `hold`, `release` and `update` are part of its history.
+    `fork`, `save` and `rewind` must not change it: a fork goes on as a session of its own, a saved
+    session is resumed from its file in place of itself, a rewound fork is read again up to the row
+    that it was cut back from. rolls: in so little room that it has to roll.
     """
 
     seed: int
     actions: tuple[tuple[int, str, str], ...]
     num_ticks: int = 30
+    rolls: bool = False
 
 
 def open_session(engine: AnyEngine, plan: Plan) -> Session[Any]:
+    if plan.rolls:
+        settings = engine.settings(seed=plan.seed, max_rows=200, ignore_end=True, top_logprobs=2)
+        return engine.open(settings, context_rows=30, rolling=Rolling(0.7, 0.4, 4))
     settings = engine.settings(seed=plan.seed, max_rows=24, quiet_rows=3, mute_rows=12)
     return engine.open(settings, context_rows=160)
 
@@ -49,6 +56,16 @@ def act(session: Session[Any], kind: str, text: str) -> None:
             session.interrupt(text)
         elif kind == "put":
             session.put("Think", text)
+        elif kind == "stop":
+            session.stop()
+        elif kind == "hold":
+            session.hold()
+        elif kind == "release":
+            session.release()
+        elif kind == "update":
+            sampling = dataclasses.replace(session.settings.sampling, temperature=float(text))
+            seed = session.settings.seed + 1
+            session.update(dataclasses.replace(session.settings, seed=seed, sampling=sampling))
     except MotetError:
         pass
 
@@ -124,8 +141,8 @@ class Member:
             sampled_from -= 1
         back_to = max(sampled_from, len(rows) - num_rows)
         waits = any(self.session.waiting.queues) or self.session.waiting.prefills
-        was_put = any(a[1] == "put" for a in self.plan.actions)
-        if not starts or back_to >= len(rows) or waits or was_put:
+        changed = any(a[1] in NOT_IN_ROWS for a in self.plan.actions) or self.plan.rolls
+        if not starts or back_to >= len(rows) or waits or changed:
             return
         fork = engine.fork(self.session)
         engine.rewind(fork, back_to)
@@ -157,6 +174,9 @@ def check_company(
     for i, member in enumerate(members):
         assert member.tick >= member.plan.num_ticks
         alone = rows_alone(engine, member.plan)
+        if member.plan.rolls:  # one that was forked or resumed in a roll waits until it is read
+            assert len(alone) - len(member.session.rows) <= 5, f"session {i} with {member.plan}"
+            alone = alone[: len(member.session.rows)]
         assert member.session.rows == alone, f"session {i} with {member.plan}"
         compared += len(alone)
     return compared

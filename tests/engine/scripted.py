@@ -193,11 +193,12 @@ def dream(layout: Layout, *, silence: float = 1.5, sharpness: float = 2.0) -> Pr
 
 
 def engine_of(
-    layout: Layout, predict: Predict, *, sampling: Sampling = GREEDY
+    layout: Layout, predict: Predict, *, sampling: Sampling = GREEDY, **options: int
 ) -> Engine[ScriptedState]:
-    """An engine that talks to a script or a dream."""
+    """An engine that talks to a script or a dream; options: of `Engine`."""
     runtime = ScriptedRuntime(layout, predict)
-    return Engine("scripted", runtime, StreamCodec(byte_tokenizer(), layout), sampling)
+    codec = StreamCodec(byte_tokenizer(), layout)
+    return Engine("scripted", runtime, codec, sampling, **options)  # type: ignore[arg-type]
 
 
 def scripted_engine(
@@ -207,8 +208,7 @@ def scripted_engine(
     return engine_of(layout, script(layout, says, otherwise=otherwise))
 
 
-def dreaming_engine(layout: Layout = OWN) -> Engine[ScriptedState]:
+def dreaming_engine(layout: Layout = OWN, **options: int) -> Engine[ScriptedState]:
     """A sampling engine on a `dream`."""
-    return engine_of(
-        layout, dream(layout), sampling=Sampling(temperature=1.0, repetition_penalty=1.3)
-    )
+    sampling = Sampling(temperature=1.0, repetition_penalty=1.3, frequency_penalty=0.2)
+    return engine_of(layout, dream(layout), sampling=sampling, **options)

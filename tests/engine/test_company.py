@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motet.engine import Engine, Session
+from motet.engine import context as context_module
 from motet.engine import engine as engine_module
 from motet.engine import transcript as transcript_module
+from motet.engine.context import Context
 from motet.engine.sampling import Dice
 from motet.errors import GridError
 from tests.engine.company import (
@@ -31,6 +34,8 @@ texts = st.sampled_from(["hi", "hello", "no, no", "🙂", "x"])
 actions = st.one_of(
     st.tuples(st.integers(0, 25), st.sampled_from(["give", "prefill", "interrupt", "put"]), texts),
     st.tuples(st.integers(0, 25), st.sampled_from(["fork", "save"]), st.just("")),
+    st.tuples(st.integers(1, 25), st.sampled_from(["stop", "hold", "release"]), st.just("")),
+    st.tuples(st.integers(1, 25), st.just("update"), st.sampled_from(["0.3", "2"])),
     st.tuples(st.integers(8, 25), st.just("rewind"), st.sampled_from(["1", "3", "9"])),
 )
 plans = st.builds(
@@ -39,15 +44,18 @@ plans = st.builds(
     actions=st.lists(actions, max_size=6).map(
         lambda found: ((0, "give", "hello"), *sorted(set(found)))
     ),
+    num_ticks=st.sampled_from([30, 60]),
+    rolls=st.booleans(),
 )
 schedules = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6), max_size=60)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(plans, min_size=1, max_size=5), schedules)
 def test_any_company_gives_the_same(found: list[Plan], schedule: list[list[int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        assert check_company(dreaming_engine(), found, schedule, Path(folder)) > 5
+        engine = dreaming_engine(prefill_rows=4)
+        assert check_company(engine, found, schedule, Path(folder)) > 5
 
 
 PLANS = [
@@ -56,6 +64,12 @@ PLANS = [
     Plan(1, ((2, "give", "hi"), (3, "save", ""), (3, "put", "so"), (4, "save", ""))),
     Plan(2, ((0, "prefill", "hello"), (0, "save", ""), (5, "rewind", "2"), (20, "give", "x"))),
     Plan(3, ((1, "give", "hello"), (4, "save", ""), (9, "give", "x"), (9, "fork", ""))),
+    Plan(4, ((0, "give", "hi"), (5, "hold", ""), (6, "fork", ""), (9, "save", ""))),
+    Plan(4, ((0, "give", "hi"), (5, "hold", ""), (9, "save", ""), (13, "release", ""))),
+    Plan(5, ((0, "give", "hi"), (6, "stop", ""), (6, "save", ""), (6, "fork", ""))),
+    Plan(5, ((0, "give", "hi"), (6, "stop", ""), (6, "save", ""), (9, "give", "x"))),
+    Plan(6, ((0, "give", "hi"), (5, "update", "2"), (7, "fork", ""), (7, "save", ""))),
+    Plan(7, ((0, "give", "hi"), (22, "fork", ""), (23, "save", ""), (40, "fork", "")), 60, True),
 ]
 SCHEDULE = [[0, 1], [2, 0], [3], [1, 2, 3, 4], [4, 3, 2, 1, 0], [0, 0, 2], [4], [1, 3]] * 3
 
@@ -206,6 +220,56 @@ def _patch_engine(patch: Patch, name: str, then: Callable[..., None]) -> None:
     patch.setattr(Engine, name, changed)
 
 
+def resume_forgets_the_hold(patch: Patch) -> None:
+    def forget(session: Any) -> None:
+        session.marks.hold_changes.clear()
+
+    _patch_resume(patch, forget)
+
+
+def resume_forgets_the_closing_row(patch: Patch) -> None:
+    def forget(session: Any) -> None:
+        session.is_stopping = False
+
+    _patch_resume(patch, forget)
+
+
+def resume_forgets_what_was_drawn(patch: Patch) -> None:
+    def forget(session: Any) -> None:
+        session.transcript.drawn = [{} for _ in session.transcript.drawn]
+
+    _patch_resume(patch, forget)
+
+
+def resume_forgets_the_roll(patch: Patch) -> None:
+    def forget(session: Any) -> None:
+        session.context.roll = None
+
+    _patch_resume(patch, forget)
+
+
+def a_roll_ends_when_it_is_read(patch: Patch) -> None:
+    """Whoever has to read it anew, a fork, then rolls later."""
+
+    def begin(*args: Any) -> Any:
+        roll = original(*args)
+        roll.swap_at = max(roll.swap_at, roll.begun_at + 3)
+        return roll
+
+    original = context_module.begin_roll
+    patch.setattr(context_module, "begin_roll", begin)
+    patch.setattr(Context, "fork", lambda self: _fork_that_waits(self))
+
+
+def _fork_that_waits(context: Any) -> Any:
+    twin = Context(context.state.fork(), context.num_pinned, context.rolling)
+    twin.first_row = context.first_row
+    twin.roll = context.roll and dataclasses.replace(
+        context.roll, state=None, swap_at=context.roll.swap_at + 2
+    )
+    return twin
+
+
 def rewind_keeps_old_logits(patch: Patch) -> None:
     def then(session: Any, _: None, before: Any) -> None:
         session.logits_XV = before
@@ -274,7 +338,8 @@ MUTANTS: list[Mutant] = [
     dice_in_order_of_asking, dice_count_their_own_rolls, logits_of_the_neighbour, one_turn_for_all,
     resume_forgets_the_queue, resume_forgets_a_prefill, resume_forgets_where_the_turn_began,
     resume_forgets_what_was_said, resume_forgets_half_characters, resume_forgets_the_logits,
-    resume_with_another_seed,
+    resume_with_another_seed, resume_forgets_the_hold, resume_forgets_the_closing_row,
+    resume_forgets_what_was_drawn, resume_forgets_the_roll, a_roll_ends_when_it_is_read,
     rewind_keeps_old_logits, rewind_keeps_what_was_said, rewind_keeps_the_state,
     fork_shares_the_queue, fork_shares_the_state, fork_forgets_the_turn, fork_forgets_the_prefill,
 ]  # fmt: skip
@@ -295,7 +360,8 @@ def test_mutant_plans_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_mutants_are_noticed(mutant: Mutant, monkeypatch: Patch, tmp_path: Path) -> None:
     mutant(monkeypatch)
-    with pytest.raises((AssertionError, GridError), match=r"session|rewound|distinct states"):
+    noticed = r"session|rewound|distinct states|expected shape"
+    with pytest.raises((AssertionError, GridError), match=noticed):
         check_company(dreaming_engine(), MUTANT_PLANS, SCHEDULE, tmp_path)
 
 

@@ -65,4 +65,4 @@ class Marks:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Marks:
         """What `to_json` wrote; TypeError or ValueError for anything else."""
-        return cls(**{name: [int(row) for row in rows] for name, rows in data.items()})
+        return cls(**{name: [int(row) for row in rows] for name, rows in dict(data).items()})

@@ -16,22 +16,23 @@ from typing import Generic
 from motet.errors import SettingError
 from motet.runtime.protocol import StateT
 
-ROWS_A_STEP = 32  # read again beside the ordinary rows, if the room that is left allows
-
 
 @dataclass(frozen=True)
 class Rolling:
-    """roll_at: the share of its room at which a session rolls. keep: the share that stays."""
+    """roll_at: the share of its room at which a session rolls. keep: the share that stays.
+
+    step_rows: rows to read again with every step, more if else the room that is left would not do.
+    """
 
     roll_at: float = 0.85
     keep: float = 0.5
+    step_rows: int = 32
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.keep < self.roll_at < 1.0:
+        if not 0.0 < self.keep < self.roll_at < 1.0 or self.step_rows < 1:
             raise SettingError(
-                "rolling", expected="0 < keep < roll_at < 1",
-                got=f"keep {self.keep}, roll_at {self.roll_at}",
-            )  # fmt: skip
+                "rolling", expected="0 < keep < roll_at < 1, step_rows of at least 1", got=self
+            )
 
     def begin_rows(self, max_rows: int) -> int:
         """Rows in context at which rolling begins."""
@@ -66,7 +67,7 @@ def begin_roll(rolling: Rolling, max_rows: int, num_rows: int, num_pinned: int) 
     """The roll of a session of `num_rows` rows, of which the first `num_pinned` stay in front."""
     kept = rolling.kept_rows(max_rows)
     room = max_rows - rolling.begin_rows(max_rows)
-    steps = max(1, min(-(-kept // ROWS_A_STEP), room // 2))
+    steps = max(1, min(-(-kept // rolling.step_rows), room // 2))
     first_row = num_rows - (kept - num_pinned)
     return Roll(num_rows, first_row, num_rows + steps, -(-(kept + steps) // steps))
 

@@ -8,6 +8,7 @@ state          what the runtime saved
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
 import tempfile
@@ -145,7 +146,7 @@ def _context(session: Session[StateT]) -> dict[str, Any]:
     return {
         "first_row": session.context.first_row,
         "num_pinned": session.context.num_pinned,
-        "rolling": rolling and [rolling.roll_at, rolling.keep],
+        "rolling": rolling and dataclasses.asdict(rolling),
         "roll": roll and [roll.begun_at, roll.first_row, roll.swap_at, roll.chunk_rows],
     }
 
@@ -161,7 +162,7 @@ def _take_context(session: Session[StateT], data: dict[str, Any]) -> None:
     """Which of the rows the state holds, and what a roll was about to change in that."""
     context, num_rows = session.context, len(session.rows)
     context.first_row, context.num_pinned = int(data["first_row"]), int(data["num_pinned"])
-    context.rolling = data["rolling"] and Rolling(*map(float, data["rolling"]))
+    context.rolling = data["rolling"] and Rolling(**data["rolling"])
     roll = context.roll = data["roll"] and Roll(*map(int, data["roll"]))
     fits = 0 <= context.first_row <= num_rows and context.num_pinned >= 0
     if roll is not None:
