@@ -1,22 +1,17 @@
-"""`motet eval`: how good a model is. So far: what quantisation costs it."""
+"""`motet eval`: how good a model is; here, what quantisation costs it."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from motet import __version__
-from motet.bench.hardware import read_hardware
+from motet.cli.eval_streams import streams
 from motet.cli.json_line import json_line
+from motet.cli.measuring import measuring, provenance
 from motet.data.tiny.mixture import held_out_problems
 from motet.engine import Engine
 from motet.errors import InputError, SettingError
@@ -31,7 +26,7 @@ from motet.eval.passages import (
     prompts_of,
     read_text,
 )
-from motet.eval.quant import QUANTS, Begin, Measured, Study, check_fit, fits
+from motet.eval.quant import QUANTS, Measured, Study, check_fit, fits
 from motet.formats.directory import EMBEDDED, ModelDirectory, read_directory, resolve
 from motet.formats.quantize import Quant
 from motet.protocol.printable import printable
@@ -45,6 +40,9 @@ _PLAIN_WIDTH = 120  # of tables where no terminal says how wide it is
 @evaluate.callback()
 def _family() -> None:
     """Measure how good models are."""
+
+
+evaluate.command()(streams)
 
 
 @evaluate.command()
@@ -100,7 +98,7 @@ def quant(
     seed = _DEFAULT_SEED if seed is None else seed
     passages_of = _passages_of(text, seed, has_channels=has_channels)
     tasks = held_out_problems(num_problems, seed)
-    with _progress() as begin, Study(directory, threads) as study:
+    with measuring() as begin, Study(directory, threads) as study:
         engine = study.reference
         advance = begin("float32", len(tasks))
         passages = passages_of(engine)
@@ -120,10 +118,7 @@ def quant(
     typer.echo(
         json_line(
             {
-                "command": shlex.join(["motet", *sys.argv[1:]]),
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "motet": __version__,
-                "hardware": read_hardware().to_json(),
+                **provenance(),
                 "model": directory.name,
                 "seed": seed,
                 "n": {"passages": len(passages), "rows": num_rows, "problems": num_problems},
@@ -166,25 +161,3 @@ def _print_tables(reference: Answers | None, results: Sequence[Measured]) -> Non
     if reference is not None:
         console.print(report.answer_table(reference, results))
         console.print()
-
-
-@contextmanager
-def _progress() -> Iterator[Begin]:
-    """Say on stderr what is being measured: bars in a terminal, lines elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield _begin_line
-        return
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    with Progress(*columns, console=console, transient=True) as bars:
-
-        def begin(what: str, num_parts: int) -> Callable[[], None]:
-            task = bars.add_task(what, total=num_parts)
-            return lambda: bars.advance(task)
-
-        yield begin
-
-
-def _begin_line(what: str, _: int) -> Callable[[], None]:
-    typer.echo(f"motet: measuring {what}", err=True)
-    return lambda: None
