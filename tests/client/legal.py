@@ -53,9 +53,8 @@ class LegalSession:
         self.num_rows = 0
         self._waiting: list[tuple[int, str, int]] = []  # input_id, text, characters read
         self._num_inputs = 0
-        self._turn: int | None = None
-        self._turn_from = 0
-        self._num_turns = 0
+        self._turns: list[int] = []  # the first row of each
+        self._is_turning = False
         self._add(server.SessionUpdated, settings=echo(), is_paused=False, is_held=False)
 
     def _add(self, kind: type, **fields: object) -> None:
@@ -99,7 +98,7 @@ class LegalSession:
             self._waiting.insert(0, (input_id, text, done + count))
 
     def decode(self) -> None:
-        if self._turn is not None:
+        if self._is_turning:
             cells = [
                 ("", self._dice.choice(["", "x", "yz"]), self._dice.choice(["", "?"]))
                 for _ in range(self._dice.randint(1, 4))
@@ -107,25 +106,34 @@ class LegalSession:
             self._rows(cells, is_given=False)
 
     def end(self) -> None:
-        if self._turn is not None and not self._waiting:
+        if self._is_turning and not self._waiting:
             self._add(
-                server.TurnEnded, turn=self._turn, reason=self._dice.choice(["end", "max_rows"]),
-                rows=self.num_rows - self._turn_from, ttft_rows=self._dice.choice([None, 3]),
+                server.TurnEnded, turn=len(self._turns),
+                reason=self._dice.choice(["end", "max_rows"]),
+                rows=self.num_rows - self._turns[-1], ttft_rows=self._dice.choice([None, 3]),
                 seconds=0.5,
             )  # fmt: skip
-            self._turn = None
+            self._is_turning = False
             if self._dice.random() < 0.3:
-                self._turn = self._num_turns
-                self._add(server.TurnContinued, turn=self._turn, counts_anew=True)
+                self._continue()
 
     def rewind(self) -> None:
+        """Turns whose first row is gone never were; inside one the session goes on."""
         if self.num_rows == 0:
             return
-        to_row = self._dice.randint(1, self.num_rows)
-        self.num_rows = to_row
+        num_turns = len(self._turns)
+        self.num_rows = self._dice.randint(1, self.num_rows)
         self._waiting.clear()
-        self._add(server.SessionRewound, to_row=to_row)
-        self._turn = None  # the next text begins a new one
+        self._add(server.SessionRewound, to_row=self.num_rows)
+        self._turns = [start for start in self._turns if start < self.num_rows]
+        was_turning = self._is_turning and len(self._turns) == num_turns
+        self._is_turning = was_turning
+        if self._turns and not was_turning and self._dice.random() < 0.7:
+            self._continue()
+
+    def _continue(self) -> None:
+        self._is_turning = True
+        self._add(server.TurnContinued, turn=len(self._turns), counts_anew=True)
 
     def clear(self) -> None:
         if self._waiting:
@@ -150,9 +158,9 @@ class LegalSession:
         self._add(server.SessionForked, session_id="s2", resume_token="other")
 
     def _start_turn(self) -> None:
-        self._num_turns += 1
-        self._turn, self._turn_from = self._num_turns, self.num_rows
-        self._add(server.TurnStarted, turn=self._turn, from_row=self.num_rows)
+        self._turns.append(self.num_rows)
+        self._is_turning = True
+        self._add(server.TurnStarted, turn=len(self._turns), from_row=self.num_rows)
 
     def _rows(self, cells: list[tuple[str, str, str]], *, is_given: bool) -> None:
         frames = tuple(

@@ -85,11 +85,20 @@ def turns_of(events: Events) -> list[tuple[int, int, str | None]]:
         fates = [
             e.reason if isinstance(e, server.TurnEnded) else None
             for at, e in enumerate(events)
+            if at in range(position, _next_start(events, position, event.turn))
             if isinstance(e, server.TurnEnded | server.TurnContinued) and e.turn == event.turn
             if all(e.row <= cut for cut in cuts_after(events, at))
         ]
         turns.append((event.turn, event.from_row, fates[-1] if fates else None))
     return turns
+
+
+def _next_start(events: Events, position: int, turn: int) -> int:
+    """Where a turn of the same number begins, after this one was cut away."""
+    for at, event in enumerate(events):
+        if at > position and isinstance(event, server.TurnStarted) and event.turn == turn:
+            return at
+    return len(events)
 
 
 @given(seed=st.integers(0, 2**32), num_deeds=st.integers(0, 60))

@@ -15,12 +15,13 @@ _LOOPBACK = ("localhost", "127.", "[::1]", "::1")
 
 def _parts(url: str) -> SplitResult:
     text = url.strip()
-    parts = urlsplit(text if "://" in text else f"http://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
         is_good = parts.scheme in _SOCKET_SCHEMES and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number
+        is_good = is_good and not (parts.username or parts.query or parts.fragment)
+    except ValueError:  # a port that is no number, a bracket that is not closed
         is_good = False
-    if not is_good or parts.username is not None or parts.query or parts.fragment:
+    if not is_good:
         raise InputError("server", expected="a URL like http://localhost:8000", got=repr(url))
     return parts
 

@@ -170,8 +170,13 @@ class SocketConnection:
             silence_s = SILENT_HEARTBEATS * self.session.limits.heartbeat_s
         try:
             self._take(await line.hear(silence_s))
-        except (LineLostError, LaterError) as lost:
+        except LineLostError as lost:
             self._lose(line, str(lost))
+        except LaterError as later:
+            if self.session is None:
+                line.drop()
+                raise
+            self._lose(line, str(later))
         except ProtocolError as fault:
             if self.session is None or self._faulty_seq == self._order.last_seq:
                 line.drop()

@@ -24,10 +24,11 @@ class Load:
 
     It ends after `num_requests` requests or `seconds`, whichever is given, counted from the end of
     the warm-up: as many finished requests as there are users. num_slow: of the users, how many read
-    slowly; num_killed: how many break the line in the middle of an answer, every time; neither are
-    in the latencies. max_rows: rows (live) or tokens of one request. turns: messages of a live
-    session before it is replaced by a new one. ignore_eos: answers of exactly max_rows tokens,
-    from servers that know this extension. timeout_s: of one request.
+    slowly; num_killed: how many break the line in the middle of an answer, every time. Requests of
+    these two are not counted and not in the latencies. max_rows: rows (live) or tokens of one
+    request. turns: messages of a live session before it is replaced by a new one. ignore_eos:
+    answers of exactly max_rows tokens, from servers that know this extension. timeout_s: of one
+    request.
     """
 
     api: Api = Api.LIVE

@@ -71,13 +71,12 @@ async def run_load(target: Target, load: Load, prompts: Prompts) -> tuple[list[R
 
 
 class _Loop:
-    """Users and the clock. The window begins when as many requests as users have finished."""
+    """Users and the clock. The window begins when there are as many answers as steady users."""
 
     def __init__(self, load: Load, users: Sequence[User]) -> None:
         self._load = load
         self._users = users
         self._requests: list[Request] = []
-        self._num_finished = 0
         self._refused: str | None = None
         self._start: float | None = None
         self._end: float | None = None
@@ -105,16 +104,17 @@ class _Loop:
             await user.leave()
 
     def _finish(self, asked: list[Request]) -> None:
+        """Count the requests of steady users: they begin the window and may end it."""
         self._requests += asked
-        self._num_finished += len(asked)
+        steady = [request for request in self._requests if request.kind is Kind.STEADY]
+        num_users = kinds_of(self._load).count(Kind.STEADY)
         now = time.perf_counter()
-        num_users = len(self._users)
-        if self._start is None and self._num_finished >= num_users:
-            if all(request.failure for request in self._requests):
-                self._refused = self._requests[-1].failure
+        if self._start is None and len(steady) >= num_users:
+            if all(request.failure for request in steady):
+                self._refused = steady[-1].failure
             self._start = now
         wanted = self._load.num_requests
-        if self._end is None and wanted and self._num_finished >= num_users + wanted:
+        if self._end is None and wanted and len(steady) >= num_users + wanted:
             self._end = now
 
     def _is_over(self) -> bool:

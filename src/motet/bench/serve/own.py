@@ -29,7 +29,7 @@ def measure_own(
     if load.num_killed:
         options += ["--idle", _IDLE_S]
     say("starting the server")
-    with served(model, 2 * load.num_users, options) as url:
+    with served(model, 4 * load.num_users, options) as url:
         say(f"{load.num_users} users of {url}")
         requests, window = asyncio.run(run_load(Target(url), load, prompts))
     return engine, requests, window

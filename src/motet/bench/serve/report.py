@@ -62,7 +62,7 @@ def facts(figures: Figures, comparison: Comparison | None) -> list[tuple[str, st
         ("requests/s", f"{figures.requests_per_s:.2f}"),
         ("spoken tok/s", f"{figures.all_spoken_per_s:,.1f}, all users"),
     ]
-    if figures.row_s.n:
+    if figures.all_rows_per_s:
         lines.append(("rows/s", f"{figures.all_rows_per_s:,.1f}, all users"))
     if figures.spoken:
         spoken = ", ".join(f"{name} {count:,}" for name, count in figures.spoken.items())

@@ -1,0 +1,93 @@
+"""Many users of a real server, some slow, some killed: nothing is lost, nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+import motet.client
+from motet.bench.serve.figures import figures_of
+from motet.bench.serve.load import Api, Load
+from motet.bench.serve.loop import Target, run_load
+from motet.bench.serve.process import served
+from motet.bench.serve.prompts import generated_prompts
+from motet.bench.serve.request import Kind
+from motet.errors import BenchError
+
+NUM_USERS = 64
+SECONDS = 12.0
+LEFT_S = 60.0
+
+
+async def sessions_left(url: str) -> int:
+    """Sessions in the server's memory once those without a client have had time to go."""
+    async with httpx.AsyncClient(base_url=url) as client, asyncio.timeout(LEFT_S):
+        while num_sessions := (await client.get("/health")).json()["sessions"]:
+            await asyncio.sleep(0.2)
+    return int(num_sessions)
+
+
+async def ask(url: str, text: str) -> str:
+    async with motet.client.connect(url) as talk:
+        await talk.say(text)
+        rows = [row async for row in talk.rows()]
+        assert [row.index for row in rows] == list(range(rows[0].index, rows[0].index + len(rows)))
+        return talk.text("User")
+
+
+@pytest.mark.slow
+def test_sixty_four_live_sessions() -> None:
+    load = Load(
+        num_users=NUM_USERS, seconds=SECONDS, num_slow=4, num_killed=4, max_rows=96, turns=3
+    )
+    options = ["--threads", "1", "--idle", "1"]
+    with served("motet-tiny", 4 * NUM_USERS, options) as url:
+        requests, window = asyncio.run(run_load(Target(url), load, generated_prompts(0)))
+        figures = figures_of(requests, window)
+        assert figures.failures == {}
+        assert {request.kind for request in requests} == set(Kind)
+        assert all(request.is_answered for request in requests)
+        assert asyncio.run(sessions_left(url)) == 0
+        assert asyncio.run(ask(url, "What is 6 times 7?")) == "What is 6 times 7?"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("api", [Api.CHAT, Api.COMPLETIONS])
+def test_openai_users_of_a_real_server(api: Api) -> None:
+    load = Load(api=api, num_users=4, num_requests=4, num_killed=1, max_rows=48)
+    with served("motet-tiny", 16, ["--threads", "1"]) as url:
+        requests, window = asyncio.run(run_load(Target(url), load, generated_prompts(0)))
+        assert figures_of(requests, window).failures == {}
+        steady = [request for request in requests if request.kind is Kind.STEADY]
+        assert all(request.spoken.total() for request in steady)
+        assert asyncio.run(sessions_left(url)) == 0
+
+
+@pytest.mark.slow
+def test_the_command() -> None:
+    """The engine alone first, then its server; a table, and one line of JSON."""
+    options = ["--concurrency", "2", "--requests", "2", "--threads", "1", "--max-rows", "48"]
+    command = [sys.executable, "-m", "motet", "bench", "serve", *options]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    text, _, last = result.stdout.rstrip("\n").rpartition("\n")
+    data = json.loads(last)
+    assert "to the first visible token (TTFT)" in text
+    assert list(data["engine_step_s"]) == ["1", "2"]
+    assert data["measured"]["failures"] == {}
+    assert data["measured"]["num_requests"] >= 1
+    comparison = data["comparison"]
+    assert comparison["ratio"] == comparison["row_s"] / comparison["engine_step_s"]
+
+
+def test_a_server_that_can_not_start() -> None:
+    with (
+        pytest.raises(BenchError, match="expected a server that starts, got motet: "),
+        served("no-such-model", 1),
+    ):
+        pass
