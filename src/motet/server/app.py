@@ -5,7 +5,6 @@ who asks -> observing -> CORS -> doors -> body limit -> routes: live, OpenAI, se
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -44,14 +43,11 @@ def build_app(config: ServerConfig, engine: Engine[Any]) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        state.decoding.start()
-        state.hub.start()
+        state.start()
         try:
             yield
         finally:
-            await state.hub.close()
-            await asyncio.to_thread(state.decoding.close)
-            await asyncio.to_thread(state.journal.close)
+            await state.close()
 
     app = FastAPI(
         title="Motet", version=__version__, lifespan=lifespan, responses=RESPONSES,

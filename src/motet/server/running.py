@@ -29,6 +29,7 @@ from motet.server.state import ServerState
 __all__ = ["LiveServer", "listen", "url_of"]
 
 _CLOSE_S = 3
+_LOOK_S = 0.05
 _PING_S = 20.0
 _PONG_S = 120.0
 
@@ -71,6 +72,7 @@ class LiveServer(uvicorn.Server):
         app = build_app(config, engine)
         self.state: ServerState = app.state.motet
         self._bound = bound
+        self._is_hurried = False
         http, websocket = patient_protocols(config)
         super().__init__(
             uvicorn.Config(
@@ -102,23 +104,28 @@ class LiveServer(uvicorn.Server):
         """Let what runs end, then close everything."""
         self.state.is_draining = True
         draining = asyncio.create_task(self._drain())
-        while not draining.done() and not self.force_exit:
-            await asyncio.wait([draining], timeout=0.05)
+        while not draining.done() and not self._is_hurried:
+            await asyncio.wait([draining], timeout=_LOOK_S)
         draining.cancel()
         await asyncio.gather(draining, return_exceptions=True)
-        self.force_exit = False
+        await self.state.close()
+        await self._wait_until_empty(_CLOSE_S)
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        end_s = time.monotonic() + self.state.config.drain_s
-        await self.state.hub.drain(self.state.config.drain_s)
+        drain_s = self.state.config.drain_s
+        start_s = time.monotonic()
+        await self.state.hub.drain(drain_s)
+        await self._wait_until_empty(start_s + drain_s - time.monotonic())
+
+    async def _wait_until_empty(self, seconds: float) -> None:
+        end_s = time.monotonic() + seconds
         while self.state.num_inside and time.monotonic() < end_s:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_LOOK_S)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, stop waiting at the second."""
-        if self.should_exit:
-            self.force_exit = True
+        self._is_hurried = self.should_exit
         self.should_exit = True
 
     @contextlib.contextmanager

@@ -44,7 +44,8 @@ class Served:
         return connect(self.live_url, compression=None, proxy=None, ping_interval=None, **options)
 
     def stop(self) -> None:
-        self.server.stop()
+        if self.thread.is_alive():
+            self.server.stop()
         self.thread.join(30)
         assert not self.thread.is_alive()
 

@@ -134,14 +134,11 @@ def test_keys_of_sockets(serve: Serve) -> None:
 
 
 def test_whoever_comes_too_often_waits(serve: Serve) -> None:
-    served = serve(rate=2.0)
-    answers = [served.get("/v1/models") for _ in range(12)]
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert 4 <= len(refused) <= 8
-    assert error_of(refused[0])["code"] == "rate_limit_exceeded"
-    assert int(refused[0].headers["retry-after"]) == 1
-    while served.get("/v1/models").status_code != 429:
-        pass
+    served = serve(rate=0.01)
+    assert served.get("/v1/models").status_code == 200
+    refused = served.get("/v1/models")
+    assert (refused.status_code, error_of(refused)["code"]) == (429, "rate_limit_exceeded")
+    assert 50 < int(refused.headers["retry-after"]) <= 100
     with pytest.raises(InvalidStatus) as no_socket:
         served.connect()
     assert no_socket.value.response.status_code == 429
@@ -149,12 +146,12 @@ def test_whoever_comes_too_often_waits(serve: Serve) -> None:
 
 
 def test_guessing_keys_is_slow(serve: Serve) -> None:
-    served = serve(rate=2.0, api_keys=(KEY,))
+    served = serve(rate=0.01, api_keys=(KEY,))
     statuses = [
         served.get("/v1/models", headers={"authorization": f"Bearer guess-{n}"}).status_code
-        for n in range(12)
+        for n in range(3)
     ]
-    assert statuses.count(429) >= 4
+    assert statuses == [401, 429, 429]
 
 
 def test_large_bodies(serve: Serve) -> None:
@@ -178,7 +175,7 @@ def test_deep_bodies(served: Served) -> None:
         assert (answer.status_code, error_of(answer)["code"]) == (400, "too_deep")
     shallow = b'{"prompt": "' + b"[" * 1000 + b'"}'
     answer = served.post("/tokenize", content=shallow, headers=json_headers)
-    assert error_of(answer)["code"] != "too_deep" if answer.status_code != 200 else True
+    assert b"too_deep" not in answer.content
 
 
 @pytest.mark.parametrize(
