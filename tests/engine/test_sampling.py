@@ -20,7 +20,15 @@ from transformers.generation.logits_process import (
 )
 
 from motet.engine import Sampling
-from motet.engine.sampling import Dice, penalise_repetition, penalise_silence, sample
+from motet.engine.sampling import (
+    Dice,
+    forbid,
+    logprobs_of,
+    penalise_presence,
+    penalise_repetition,
+    penalise_silence,
+    sample,
+)
 from motet.errors import SessionError
 
 LAST = 1 - 2.0**-53  # the largest number that the dice can show
@@ -266,3 +274,34 @@ def test_top_k_of_a_large_vocabulary_is_that_of_sorting(vocab_size: int, top_k: 
         sampling = Sampling(temperature=100.0, top_k=top_k, top_p=1.0)
         drawn = {sample(logits_V, sampling, u) for u in np.linspace(0, 1, 2_000, endpoint=False)}
         assert drawn == set(likeliest.tolist())
+
+
+def test_presence_counts_once_and_frequency_each_time() -> None:
+    logits = logits_of(1.0, 2.0, -3.0, 0.5)
+    drawn = {1: 3, 2: 1}
+    np.testing.assert_allclose(penalise_presence(logits, drawn, 0.5, 0.0), [1.0, 1.5, -3.5, 0.5])
+    np.testing.assert_allclose(penalise_presence(logits, drawn, 0.0, 0.5), [1.0, 0.5, -3.5, 0.5])
+    np.testing.assert_allclose(penalise_presence(logits, drawn, -1.0, 1.0), [1.0, 0.0, -3.0, 0.5])
+    assert logits.tolist() == [1.0, 2.0, -3.0, 0.5]
+    assert penalise_presence(logits, drawn, 0.0, 0.0) is logits
+    assert penalise_presence(logits, {}, 1.0, 1.0) is logits
+
+
+@pytest.mark.parametrize("sampling", [PLAIN, Sampling(), Sampling(temperature=0.0)])
+def test_what_is_forbidden_is_never_drawn(sampling: Sampling) -> None:
+    logits = logits_of(1.0, 9.0, 0.5, 0.4)
+    assert 1 not in support(forbid(logits, 1), sampling)
+    assert 1 in support(logits, sampling)
+
+
+@given(st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=40), st.data())
+def test_logprobs_are_those_of_a_softmax(values: list[float], data: st.DataObject) -> None:
+    logits = logits_of(*values)
+    token_id = data.draw(st.integers(0, len(values) - 1))
+    num_top = data.draw(st.integers(0, 45))
+    found = logprobs_of(logits, token_id, num_top)
+    reference = torch.log_softmax(torch.tensor(values, dtype=torch.float64), dim=0).numpy()
+    assert found.logprob == pytest.approx(reference[token_id], abs=1e-5)
+    order = sorted(range(len(values)), key=lambda i: (-logits[i], i))[:num_top]
+    assert [token for token, _ in found.top] == order
+    assert [logprob for _, logprob in found.top] == pytest.approx(reference[order], abs=1e-5)

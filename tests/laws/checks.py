@@ -262,10 +262,26 @@ def check_fork(runtime: AnyRuntime) -> None:
     assert_identical(parent.tokens_RC, np.concatenate([past, one]), "law 10: tokens of the parent")
     assert_same(read(runtime, grandchild, two), expected_two, "law 10: a fork of a fork, later")
     assert_seen(expected_one, expected_two, "law 10: the two went different ways")
+    _check_room_of_forks(runtime, past, one, expected_one)
     runtime.truncate(child, 2)
     read(runtime, child, one)
     runtime.truncate(parent, 6)
     assert_same(read(runtime, parent, two), expected_two, "law 10: the parent, cut back")
+
+
+def _check_room_of_forks(runtime: AnyRuntime, past: Tokens, rows: Tokens, expected: Logits) -> None:
+    """A fork into another room, and out of it again, goes on as its parent does."""
+    for room in (6, 7, 33):
+        parent = runtime.open(20)
+        read(runtime, parent, past)
+        state = parent.fork(room)
+        assert (state.num_rows, state.max_rows) == (6, room), "law 10: room of a fork"
+        num_said = min(room - 6, 2)
+        if num_said:
+            said = decode(runtime, state, rows[:num_said])
+            assert_same(said, expected[:num_said], "law 10: a fork into another room")
+        said = decode(runtime, state.fork(20), rows[num_said:])
+        assert_same(said, expected[num_said:], "law 10: a fork of it in the old room")
 
 
 def check_truncate(runtime: AnyRuntime, lengths: Sequence[int] = (0, 1, 31, 32, 33, 69)) -> None:

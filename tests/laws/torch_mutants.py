@@ -326,8 +326,8 @@ def inactive_slot_advanced(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
 def _patch_fork(patch: pytest.MonkeyPatch, then: Callable[[TorchState, TorchState], None]) -> None:
     original = TorchState.fork
 
-    def fork(self: TorchState) -> TorchState:
-        child = original(self)
+    def fork(self: TorchState, max_rows: int | None = None) -> TorchState:
+        child = original(self, max_rows)
         then(self, child)
         return child
 

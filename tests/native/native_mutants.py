@@ -271,8 +271,8 @@ def _patch_fork(
 ) -> None:
     original = NativeState.fork
 
-    def fork(self: NativeState) -> NativeState:
-        child = original(self)
+    def fork(self: NativeState, max_rows: int | None = None) -> NativeState:
+        child = original(self, max_rows)
         then(self, child)
         return child
 
