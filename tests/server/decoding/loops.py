@@ -14,12 +14,13 @@ from motet.server.decoding.report import Observer
 from tests.engine.scripted import OWN, scripted_engine
 
 PATIENCE_S = 20.0
+NO_LOOP = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"  # longer than a loop may be
 
 
 def talker(*, end: bool = True) -> Engine[Any]:
     """Reads `hi` and its end in rows 1 to 3, thinks, and says ten letters; then, or never, ends."""
     says = {"Output": "....abcdefghij" + ("$" if end else ""), "Think": ".....xyz$"}
-    return scripted_engine(OWN, says, otherwise="." if end else "mn")
+    return scripted_engine(OWN, says, otherwise="." if end else NO_LOOP)
 
 
 @asynccontextmanager
@@ -41,7 +42,7 @@ async def turn(handle: SessionHandle) -> list[Update]:
     async with asyncio.timeout(PATIENCE_S):
         async for update in handle.updates():
             updates.append(update)
-            if update.turn_end is not None:
+            if update.turn_end is not None and update.turn_end.reason is not None:
                 return updates
     raise AssertionError("closed before the turn ended")
 

@@ -253,6 +253,7 @@ async def test_what_fails_fails_alone(sessions: int) -> None:
             assert (await turn(one))[-1].stopped_by is StopReason.MAX_ROWS
         with pytest.raises(ServerError):
             await handle.give("hi")
+        await handle.close()
         assert loop.line.num_taken == len(others)
 
 
@@ -267,6 +268,7 @@ async def test_logits_that_are_no_numbers_fail_one_session() -> None:
         await handle.give("hi")
         with pytest.raises(SessionError, match="logits"):
             await turn(handle)
+        await handle.close()
         assert loop.line.num_taken == 0
 
 

@@ -93,9 +93,10 @@ class Frames:
         self._news.set()
 
     def end(self, closed: SessionClosed, *, at_once: bool = False) -> None:
-        """Send what there is, unless it has to be at once, and this last."""
+        """Send what there is, or of that only errors if it has to be at once, and this last."""
         if at_once:
-            self._moments.clear()
+            errors = [m for _, m in self._moments if isinstance(m, ErrorEvent)]
+            self._moments = deque((0, error) for error in errors)
         self._moments.append((0 if at_once else self._log.seq, closed))
         self._news.set()
 

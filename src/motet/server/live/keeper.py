@@ -20,7 +20,9 @@ Change = Callable[[JournalWriter], Awaitable[None]]
 
 
 class Kept(Protocol):
-    """Whose events they are."""
+    """Whose events they are. is_lost: some were refused, so that none may come after them."""
+
+    is_lost: bool
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """The journal has these."""
@@ -87,9 +89,10 @@ class Keeper:
     async def _write(self, batch: list[tuple[Kept, Entry]]) -> None:
         by_owner: dict[Kept, list[Entry]] = {}
         for owner, entry in batch:
-            by_owner.setdefault(owner, []).append(entry)
+            if not owner.is_lost:
+                by_owner.setdefault(owner, []).append(entry)
         try:
-            await self._writer.write([entry for _, entry in batch])
+            await self._writer.write([e for entries in by_owner.values() for e in entries])
         except JournalError:
             for owner, entries in by_owner.items():
                 await self._write_alone(owner, entries)

@@ -34,7 +34,8 @@ class LiveSession:
     """One live conversation, made by a `Hub`. One connection at a time has its frames.
 
     token: whoever has it may resume the session. left_s: since when nobody is connected, by the
-    event loop's clock. has_failed: it is being put away, and can be resumed after that.
+    event loop's clock. has_failed: it is being put away, and can be resumed after that. is_lost:
+    the journal has refused an event.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class LiveSession:
         self._journal = journal
         self.is_new = True
         self.has_failed = False
+        self.is_lost = False
         self.left_s = asyncio.get_running_loop().time()
         self.handle: SessionHandle | None = None
         self._hub = hub
@@ -178,6 +180,7 @@ class LiveSession:
 
     def lose(self, error: JournalError) -> None:
         """The journal does not take its events: nothing more can be shown."""
+        self.is_lost = True
         self.refuse(error, None)
         self.end("error", at_once=True)
         self._hub.fail(self)

@@ -143,15 +143,20 @@ class Story:
                 self._dropped()
             case Clear():
                 self.say(server.InputCleared, input_ids=self.inputs.clear())
-            case Change() | Pause() | Step() | Hold() | Release() | GoOn():
+            case GoOn():
+                if now.is_turning and not was_turning:
+                    self._continue_turn(now.turn, counts_anew=True)
+                self.obey(now)
+                self.say_settings()
+            case Change() | Pause() | Step() | Hold() | Release():
                 self.obey(now)
                 self.say_settings()
             case Rewind():
                 self._dropped()
                 self.stand(now)
                 self.say(server.SessionRewound, to_row=now.num_rows)
-        if now.is_turning and not was_turning:
-            self._continue_turn(now.turn, counts_anew=isinstance(reply.order, GoOn))
+                if now.is_turning and not was_turning:
+                    self._continue_turn(now.turn, counts_anew=False)
 
     def _hear_context(self, update: Update) -> None:
         if update.first_row > self.first_row:
