@@ -9,10 +9,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +21,8 @@ from websockets.exceptions import ConnectionClosed
 
 from motet.server.journal import JournalReader
 from tests.server.journal.records import files_of
+from tests.server.process import ServerProcess
 
-ROOT = Path(__file__).parents[2]
 NUM_SESSIONS = 16
 SEEN_ROWS = 24
 MORE_ROWS = 12
@@ -38,34 +34,9 @@ OF_THE_MOMENT = {
 LONG = " and then we counted all of the leaves again" * 20  # read a token a row, so it talks on
 
 
-class Server:
-    """`motet serve` on a journal, in a process of its own."""
-
-    def __init__(self, journal: Path) -> None:
-        self.log = journal.with_suffix(".log")
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "motet", "serve", "--port", "0", "--threads", "1",
-                    "--journal", str(journal), "--log-level", "debug", "--rate", "0",
-                ],
-                stdout=subprocess.PIPE, stderr=log, text=True,
-                env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert " is served at http" in line, self.log.read_text()
-        self.url = line.split()[-1]
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.kill()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+def _serve(journal: Path) -> ServerProcess:
+    options = ["--journal", str(journal), "--log-level", "debug", "--rate", "0"]
+    return ServerProcess(journal.with_suffix(".log"), *options)
 
 
 class Client:
@@ -81,7 +52,7 @@ class Client:
         self.message = f"Voice {number}:{LONG}."
 
     async def open(self, url: str) -> ClientConnection:
-        socket = await connect(url.replace("http", "ws") + "/v1/live", open_timeout=60)
+        socket = await connect(url, open_timeout=60)
         settings = {"seed": self.number, "pace": PACE, "max_rows": 2000}
         await self._send(socket, type="session.create", settings=settings, context_rows=1500)
         created = json.loads(await socket.recv())
@@ -91,7 +62,7 @@ class Client:
         return socket
 
     async def resume(self, url: str, after_seq: int) -> tuple[ClientConnection, dict[str, Any]]:
-        socket = await connect(url.replace("http", "ws") + "/v1/live", open_timeout=60)
+        socket = await connect(url, open_timeout=60)
         await self._send(socket, type="session.resume", token=self.token, after_seq=after_seq)
         return socket, json.loads(await socket.recv())
 
@@ -132,15 +103,15 @@ def journal(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def servers() -> Iterator[list[Server]]:
-    started: list[Server] = []
+def servers() -> Iterator[list[ServerProcess]]:
+    started: list[ServerProcess] = []
     yield started
     for server in started:
         server.close()
 
 
-async def _talk_and_be_killed(server: Server, clients: list[Client]) -> None:
-    sockets = await asyncio.gather(*(client.open(server.url) for client in clients))
+async def _talk_and_be_killed(server: ServerProcess, clients: list[Client]) -> None:
+    sockets = await asyncio.gather(*(client.open(server.live_url) for client in clients))
     await asyncio.gather(*(c.listen(s, SEEN_ROWS) for c, s in zip(clients, sockets, strict=True)))
     listening = [
         asyncio.create_task(client.listen_on(socket))
@@ -152,10 +123,10 @@ async def _talk_and_be_killed(server: Server, clients: list[Client]) -> None:
     await asyncio.gather(*listening)
 
 
-async def _go_on(server: Server, client: Client) -> None:
+async def _go_on(server: ServerProcess, client: Client) -> None:
     """Resume where the client was, and see the same session go on in the next row."""
     seen_rows, seen_seq = len(client.rows), client.last_seq
-    socket, created = await client.resume(server.url, seen_seq)
+    socket, created = await client.resume(server.live_url, seen_seq)
     async with socket:
         assert created["type"] == "session.created", created
         assert not created["is_new"]
@@ -166,11 +137,11 @@ async def _go_on(server: Server, client: Client) -> None:
     assert len(client.rows) >= seen_rows + MORE_ROWS
 
 
-async def _read_again(server: Server, client: Client) -> None:
+async def _read_again(server: ServerProcess, client: Client) -> None:
     """The whole session from its beginning: what was seen is there as it was, each event once."""
     again = Client(client.number)
     again.token = client.token
-    socket, created = await again.resume(server.url, 0)
+    socket, created = await again.resume(server.live_url, 0)
     async with socket:
         assert created["seq"] >= client.last_seq
         await again.listen(socket, len(client.rows))
@@ -182,7 +153,7 @@ async def _read_again(server: Server, client: Client) -> None:
         assert again.rows[index] == row
 
 
-async def _export(server: Server, client: Client) -> None:
+async def _export(server: ServerProcess, client: Client) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
         path = f"/v1/sessions/{client.session_id}/export"
         document = (await http.get(path, params={"format": "json"})).raise_for_status().json()
@@ -202,10 +173,10 @@ async def _export(server: Server, client: Client) -> None:
 
 @pytest.mark.slow
 async def test_nothing_that_was_seen_is_lost_when_the_server_is_killed(
-    journal: Path, servers: list[Server]
+    journal: Path, servers: list[ServerProcess]
 ) -> None:
     clients = [Client(number) for number in range(NUM_SESSIONS)]
-    servers.append(Server(journal))
+    servers.append(_serve(journal))
     await _talk_and_be_killed(servers[0], clients)
     assert all(len(client.rows) >= SEEN_ROWS for client in clients)
     with JournalReader(journal) as reader:  # before any server has touched it
@@ -213,7 +184,7 @@ async def test_nothing_that_was_seen_is_lost_when_the_server_is_killed(
             kept = {entry.seq: entry.json for entry in reader.all_events(client.session_id)}
             assert list(kept) == list(range(1, len(kept) + 1))
             assert {seq: kept.get(seq) for seq in client.frames} == client.frames
-    servers.append(Server(journal))
+    servers.append(_serve(journal))
     async with asyncio.TaskGroup() as group:
         for client in clients:
             group.create_task(_go_on(servers[1], client))
@@ -227,7 +198,7 @@ async def test_nothing_that_was_seen_is_lost_when_the_server_is_killed(
         gone = clients[0]
         assert (await http.delete(f"/v1/sessions/{gone.session_id}")).status_code == 200
         assert (await http.get(f"/v1/sessions/{gone.session_id}")).status_code == 404
-    socket, refusal = await gone.resume(servers[1].url, 0)
+    socket, refusal = await gone.resume(servers[1].live_url, 0)
     async with socket:
         assert refusal["type"] == "error"
     logged = servers[0].log.read_text()

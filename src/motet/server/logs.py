@@ -31,6 +31,7 @@ FIELDS = frozenset({
 })  # fmt: skip
 _FOREIGN_LEVEL = logging.WARNING
 _MAX_FRAMES = 10
+_FIRST = ("time", "level", "event", "request_id")
 
 log: Any = structlog.get_logger()
 
@@ -132,8 +133,9 @@ def _frames(trace: TracebackType | None) -> list[str]:
 
 
 def _withhold(_: Any, __: str, record: EventDict) -> EventDict:
-    """Take out every field that a log may not have, and name it."""
+    """Take out every field that a log may not have, and name it; what every record has is first."""
+    names = sorted(record, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    kept: EventDict = {name: record[name] for name in names if name in FIELDS}
     if withheld := sorted(record.keys() - FIELDS):
-        record = {name: value for name, value in record.items() if name in FIELDS}
-        record["withheld"] = withheld
-    return record
+        kept["withheld"] = withheld
+    return kept

@@ -18,14 +18,14 @@ from prometheus_client import (
 
 from motet.server.decoding.report import StepReport
 
-__all__ = ["ServerMetrics"]
+__all__ = ["METHODS", "ServerMetrics"]
 
 _TTFT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _ITL_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _STEP_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _REQUEST_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class ServerMetrics:
@@ -134,9 +134,12 @@ class ServerMetrics:
         self._refusals.inc()
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """A request was answered; route: its template, never its path, so that it stays few."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, str(status)).inc()
+        """A request was answered.
+
+        route: its template, never its path; method: one of METHODS or `other`, so that both are
+        few.
+        """
+        self._requests.labels(route, method, str(status)).inc()
         self._request_s.labels(route).observe(seconds)
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from motet.server.logs import log
-from motet.server.metrics import ServerMetrics
+from motet.server.metrics import METHODS, ServerMetrics
 
 __all__ = ["REQUEST_ID_HEADER", "ObserveRequests"]
 
@@ -68,6 +68,7 @@ class ObserveRequests:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope.get("method", "GET")
+        method = method if method in METHODS else "other"  # a client may make up words
         self._metrics.request(route, method, status, seconds)
         say = log.debug if route in _POLLED else log.info
         say("request", method=method, route=route, status=status, seconds=round(seconds, 4))

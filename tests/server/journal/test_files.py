@@ -120,6 +120,18 @@ def test_a_refused_journal_is_not_locked(tmp_path: Path) -> None:
     Journal(path).close()
 
 
+def test_a_backup_as_the_docs_make_it_is_a_journal(tmp_path: Path) -> None:
+    path, copy = tmp_path / "j.db", tmp_path / "copy.db"
+    with Journal(path) as journal:
+        journal.create(record("a"))
+        journal.append([entry("a", 1)])
+        _database(path, f"VACUUM INTO '{copy}'")
+        journal.append([entry("a", 2)])
+    with Journal(copy) as journal:
+        assert journal.events("a") == [entry("a", 1)]
+        journal.append([entry("a", 2)])
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "j.db"

@@ -97,7 +97,7 @@ async def test_what_happens_around_the_rows_is_counted() -> None:
     metrics.journal_commit(0.002, 5)
     metrics.journal_error()
     metrics.request("/v1/models", "GET", 200, 0.01)
-    metrics.request("/v1/models", "BREW", 405, 0.01)
+    metrics.request("/v1/models", "other", 405, 0.01)
     waiting = 2
     values = await _values(metrics)
     assert values["motet_sessions_running"] == 3
