@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -40,32 +41,36 @@ async def ask(url: str, text: str) -> str:
         return talk.text("User")
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of a server of the embedded model; sessions without a client leave after a second."""
+    with served("motet-tiny", 4 * NUM_USERS, ["--threads", "1", "--idle", "1"]) as url:
+        yield url
+
+
 @pytest.mark.slow
-def test_sixty_four_live_sessions() -> None:
+def test_sixty_four_live_sessions(server: str) -> None:
     load = Load(
         num_users=NUM_USERS, seconds=SECONDS, num_slow=4, num_killed=4, max_rows=96, turns=3
     )
-    options = ["--threads", "1", "--idle", "1"]
-    with served("motet-tiny", 4 * NUM_USERS, options) as url:
-        requests, window = asyncio.run(run_load(Target(url), load, generated_prompts(0)))
-        figures = figures_of(requests, window)
-        assert figures.failures == {}
-        assert {request.kind for request in requests} == set(Kind)
-        assert all(request.is_answered for request in requests)
-        assert asyncio.run(sessions_left(url)) == 0
-        assert asyncio.run(ask(url, "What is 6 times 7?")) == "What is 6 times 7?"
+    requests, window = asyncio.run(run_load(Target(server), load, generated_prompts(0)))
+    figures = figures_of(requests, window)
+    assert figures.failures == {}
+    assert {request.kind for request in requests} == set(Kind)
+    assert all(request.is_answered for request in requests)
+    assert asyncio.run(sessions_left(server)) == 0
+    assert asyncio.run(ask(server, "What is 6 times 7?")) == "What is 6 times 7?"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("api", [Api.CHAT, Api.COMPLETIONS])
-def test_openai_users_of_a_real_server(api: Api) -> None:
+def test_openai_users_of_a_real_server(server: str, api: Api) -> None:
     load = Load(api=api, num_users=4, num_requests=4, num_killed=1, max_rows=48)
-    with served("motet-tiny", 16, ["--threads", "1"]) as url:
-        requests, window = asyncio.run(run_load(Target(url), load, generated_prompts(0)))
-        assert figures_of(requests, window).failures == {}
-        steady = [request for request in requests if request.kind is Kind.STEADY]
-        assert all(request.spoken.total() for request in steady)
-        assert asyncio.run(sessions_left(url)) == 0
+    requests, window = asyncio.run(run_load(Target(server), load, generated_prompts(0)))
+    assert figures_of(requests, window).failures == {}
+    steady = [request for request in requests if request.kind is Kind.STEADY]
+    assert all(request.spoken.total() for request in steady)
+    assert asyncio.run(sessions_left(server)) == 0
 
 
 @pytest.mark.slow
