@@ -74,7 +74,8 @@ class ScriptedConnection:
         model: str = "scripted",
     ) -> None:
         self.channels = tuple(
-            heard.ChannelInfo.model_validate({"name": name, "role": role}) for name, role in channels
+            heard.ChannelInfo.model_validate({"name": name, "role": role})
+            for name, role in channels
         )
         self.tell(
             heard.SessionCreated(
@@ -123,9 +124,7 @@ class ScriptedConnection:
 
     def turn(self) -> None:
         self.num_turns += 1
-        self.tell(
-            heard.TurnStarted(**self.next(), turn=self.num_turns, from_row=self.num_rows)
-        )
+        self.tell(heard.TurnStarted(**self.next(), turn=self.num_turns, from_row=self.num_rows))
 
     def end(self, reason: str = "end", ttft_rows: int | None = 3) -> None:
         self.tell(
@@ -150,6 +149,37 @@ class ScriptedConnection:
             )
             self.num_rows += 1
         self.tell(heard.Rows(**self.next(), rows=tuple(frames)))
+
+    def rewind(self, to_row: int) -> None:
+        self.num_rows = to_row
+        self.tell(heard.SessionRewound(**self.next(), to_row=to_row))
+
+    def fork(self, session_id: str, token: str) -> None:
+        self.tell(heard.SessionForked(**self.next(), session_id=session_id, resume_token=token))
+
+    def error(self, message: str) -> None:
+        self.tell(
+            heard.ErrorEvent(seq=self.seq, row=self.num_rows, code="refused", message=message)
+        )
+
+    def happen(self, what: str) -> None:
+        """Something that a test names."""
+        now = {"seq": self.seq, "row": self.num_rows}
+        match what:
+            case "waiting":
+                self.tell(heard.SessionWaiting(**now, position=3))
+            case "going_away":
+                self.tell(heard.GoingAway(**now, drain_s=5.0))
+            case "closed":
+                self.tell(heard.SessionClosed(**now, reason="replaced"))
+            case "filling":
+                self.tell(
+                    heard.ContextFilling(**self.next(), used_rows=9, context_rows=10, policy="roll")
+                )
+            case "rolled":
+                self.tell(heard.ContextRolled(**self.next(), first_row=7))
+            case "failed":
+                self.end("error")
 
     def metrics(self, rows_per_s: float = 20.0, ttft_s: float | None = 0.31) -> None:
         self.tell(

@@ -160,7 +160,7 @@ def _newest(venue: LocalVenue | RemoteVenue, book: TokenBook) -> SessionResume:
 def _check_terminal() -> None:
     """InputError where there is no screen to draw on."""
     got = None
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         got = "a pipe or a file"
     elif os.environ.get("TERM", "") in ("dumb", "unknown"):
         got = f"TERM={os.environ['TERM']}, which has no cursor to move"

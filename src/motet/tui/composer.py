@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import TextArea
 
+from motet.protocol.printable import printable
+
 __all__ = ["Composer"]
 
 _NEWLINE_KEYS = ("ctrl+j", "shift+enter", "alt+enter")
@@ -49,11 +51,13 @@ class Composer(TextArea):
     def watch_target(self, target: str | None) -> None:
         """Say where the words go."""
         if target is None:
-            self.border_title = Content(" say ")
+            self.border_title = Content("say")
             self.placeholder = "Write at any time. Enter says it, Esc interrupts, F1 is help."
         else:
-            self.border_title = Content(f" put into {target} ")
-            self.placeholder = f"Words for {target}. Enter puts them there, F5 the next channel."
+            self.border_title = Content(f"put into {printable(target)}")
+            self.placeholder = (
+                f"Words for {printable(target)}. Enter puts them there, F5 the next channel."
+            )
         self.set_class(target is not None, "-putting")
 
     def finish(self) -> str:

@@ -47,8 +47,8 @@ class Dials(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Say what it is."""
-        self.border_title = " dials "
-        self.border_subtitle = " ↑↓ choose  ←→ turn  esc leave "
+        self.border_title = "dials"
+        self.border_subtitle = "↑↓ choose  ←→ turn  esc leave"
 
     def render(self) -> Text:
         """A line a dial: its name, its value, where it stands."""

@@ -73,9 +73,13 @@ class Flow:
         self.width = max(width, 1)
         self._done: list[Line] = []
         self._tail: Line = []  # the last line, with spaces that hang over
+        self._is_after_rule = False
 
     def add(self, text: str, style: str) -> None:
-        """Append `text`; a newline ends a line."""
+        """Append `text`; a newline ends a line, but leaves no empty one below a rule."""
+        if self._is_after_rule and text:
+            self._is_after_rule = False
+            text = text.removeprefix("\n")
         for index, part in enumerate(_safe(text).split("\n")):
             if index:
                 self._done.append(self._tail)
@@ -91,6 +95,7 @@ class Flow:
         room = max(self.width - cell_len(label) - 1, 0)
         self._done.append([(f"{label} {'─' * room}"[: self.width], style)])
         self._tail = []
+        self._is_after_rule = True
 
     @property
     def has_open_line(self) -> bool:

@@ -43,8 +43,8 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One page that scrolls."""
         with VerticalScroll(id="help", can_focus=True) as page:
-            page.border_title = " help "
-            page.border_subtitle = " ↑↓ scroll  esc back "
+            page.border_title = "help"
+            page.border_subtitle = "↑↓ scroll  esc back"
             yield Static(Group(Text(_INTRODUCTION), Text(), _table(KEYS), Text(), _table(_SIGNS)))
 
     def on_mount(self) -> None:

@@ -42,8 +42,8 @@ class Reopening(ModalScreen[Kept | None]):
     def compose(self) -> ComposeResult:
         """The list, and a line below it."""
         with Vertical(id="reopening") as box:
-            box.border_title = " conversations "
-            box.border_subtitle = " enter reopens  d deletes  esc back "
+            box.border_title = "conversations"
+            box.border_subtitle = "enter reopens  d deletes  esc back"
             yield OptionList(markup=False)
             yield Static(id="said", markup=False)
 

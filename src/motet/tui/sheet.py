@@ -67,6 +67,8 @@ class Sheet(Notation, can_focus=True):
         """Take in what is new."""
         is_following = self.scroll_offset.y >= self.max_scroll_y and self.chosen is None
         self.conversation = conversation
+        if self.size.width == 0:  # not laid out yet
+            return
         news = self._following.look(conversation)
         if news.is_again:
             self._starts = []

@@ -61,7 +61,7 @@ class Heading(Static):
         left = Text.assemble(("motet ", "bold"), no_wrap=True, overflow="ellipsis")
         left.append(printable(" · ".join(filter(None, (model, place)))), "dim")
         right = doing(conversation, failure)
-        left.truncate(max(self.size.width - cell_len(right) - 1, 1), overflow="ellipsis", pad=True)
+        left.truncate(max(_room(self) - cell_len(right) - 1, 1), overflow="ellipsis", pad=True)
         self.update(left.append(" ").append(right, "bold"))
 
 
@@ -78,10 +78,15 @@ class Status(Static):
             return
         text = Text(no_wrap=True)
         for part in _parts(conversation):
-            if cell_len(text.plain) + cell_len(part) + 3 > self.size.width:
+            if cell_len(text.plain) + cell_len(part) + 3 > _room(self):
                 break
             text.append(" │ " if text else "", "dim").append(part)
         self.update(text)
+
+
+def _room(line: Static) -> int:
+    """Cells of a line across the screen; known before the first layout too."""
+    return line.app.size.width - 2
 
 
 def _parts(conversation: Conversation) -> list[str]:

@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from motet.client import Conversation
+from motet.protocol.printable import printable
 from motet.protocol.server_events import ChannelInfo, RowFrame
 from motet.tui.flow import Flow, Line, Piece
 from motet.tui.following import Following
@@ -107,12 +108,13 @@ class Voice(ScrollView, can_focus=True):
     def _tell_standing(self, conversation: Conversation) -> None:
         has_more = self.scroll_offset.y < self.max_scroll_y
         self.border_title = Content.assemble(
-            f" {self.channel.name} ", (standing(conversation, self._index), "not bold dim"), " "
+            printable(self.channel.name),
+            (f" {standing(conversation, self._index)}", "not bold dim"),
         )
         room = max(self.size.width - 6, 0)
-        more = (" ↓ more ", "not dim bold") if has_more else ""
+        more = "↓ more " if has_more else ""
         self.border_subtitle = Content.assemble(
-            more, (marks(conversation.rows, self._index, room - len(more and more[0])), "dim")
+            (more, "bold"), (marks(conversation.rows, self._index, room - len(more)), "dim")
         )
         is_speaking = bool(conversation.rows) and not conversation.rows[-1].silent[self._index]
         self.set_class(is_speaking and conversation.is_in_turn, "-speaking")
