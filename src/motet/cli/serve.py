@@ -139,14 +139,11 @@ def serve(
 
     keys = read_keys(api_key or [], api_key_file, os.environ)
     console, complaints = Console(highlight=False), Console(stderr=True, highlight=False)
-    if not is_loopback(host):
-        if not keys and not allow_open:
-            raise SettingError(
-                f"--host {host}", expected="an API key, as others can reach this address",
-                got="none", fix="set MOTET_API_KEYS or give --allow-open",
-            )  # fmt: skip
-        danger = "travels unencrypted; put a TLS proxy before it" if keys else "anybody may use it"
-        complaints.print(f"warning: listening beyond this machine, {danger}", style="yellow")
+    if not (is_loopback(host) or keys or allow_open):
+        raise SettingError(
+            f"--host {host}", expected="an API key, as others can reach this address", got="none",
+            fix="set MOTET_API_KEYS or give --allow-open",
+        )  # fmt: skip
     config = ServerConfig(
         host=host, port=port, api_keys=keys, allow_open=allow_open,
         allow_origins=tuple(map(check_origin, allow_origin or ())),
@@ -163,8 +160,13 @@ def serve(
         server = LiveServer(config, engine, bound)
 
         def tell() -> None:
+            if not is_loopback(host):
+                danger = "all of it unencrypted without a TLS proxy" if keys else "by anybody"
+                line = f"warning: this server can be used from other machines, {danger}"
+                complaints.print(line, style="yellow", soft_wrap=True)
             line = f"{printable(engine.name)} is served at {url_of(bound)}"
-            console.print(line if not console.is_terminal else f"{line} (Ctrl-C stops it)")
+            line += " (Ctrl-C stops it)" if console.is_terminal else ""
+            console.print(line, soft_wrap=True)
 
         server.run_until_stopped(tell)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import threading
@@ -30,6 +31,7 @@ __all__ = ["LiveServer", "listen", "url_of"]
 
 _CLOSE_S = 3
 _LOOK_S = 0.05
+_BACKLOG = 128
 _PING_S = 20.0
 _PONG_S = 120.0
 
@@ -43,18 +45,23 @@ def listen(config: ServerConfig) -> socket.socket:
         )[0]
         bound = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise ServerError(place, expected="an address of this machine", got=error) from None
+        raise _unfit(place, error) from None
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
-        bound.listen(128)
+        bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
-        raise ServerError(
-            place, expected="a free port", got=(error.strerror or "").lower(),
-            fix="choose another with --port, 0 takes a free one",
-        ) from None  # fmt: skip
+        raise _unfit(place, error) from None
     return bound
+
+
+def _unfit(place: str, error: OSError) -> ServerError:
+    got = (error.strerror or "").lower()
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        fix = "choose another with --port, 0 takes a free one"
+        return ServerError(place, expected="a free port", got=got, fix=fix)
+    return ServerError(place, expected="an address of this machine", got=got)
 
 
 def url_of(bound: socket.socket) -> str:
