@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import uvicorn
@@ -28,6 +28,10 @@ class Running:
 
     url: str
     state: ServerState
+    client: OpenAI = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=20)
 
     @property
     def model(self) -> str:
@@ -37,9 +41,6 @@ class Running:
     def num_open(self) -> int:
         """Places that are taken."""
         return self.state.decoding.line.num_taken
-
-    def client(self) -> OpenAI:
-        return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=20)
 
     def async_client(self) -> AsyncOpenAI:
         return AsyncOpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=20)
@@ -75,7 +76,9 @@ def serve(engine: Engine[Any], **config: Any) -> Iterator[Running]:
             while not server.started:
                 assert thread.is_alive(), "the server did not start"
                 thread.join(0.01)
-            yield Running(f"http://127.0.0.1:{bound.getsockname()[1]}", state)
+            running = Running(f"http://127.0.0.1:{bound.getsockname()[1]}", state)
+            with running.client:
+                yield running
         finally:
             server.should_exit = True
             thread.join(10)

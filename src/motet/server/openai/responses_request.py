@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from motet.server.errors import ApiError
 from motet.server.openai.fields import Extension, Fields, Note, Refused
 from motet.server.openai.knobs import MAX_TOP_LOGPROBS, Knobs, Stop
 from motet.server.openai.messages import Message
@@ -22,7 +23,7 @@ class InputText(Fields):
     type: Literal["input_text", "output_text"]
     text: str
     annotations: Annotated[Any, Refused([])] = None
-    logprobs: Annotated[Any, Refused([])] = None
+    logprobs: list[Any] | None = None
 
 
 class ReasoningText(Fields):
@@ -33,7 +34,10 @@ class ReasoningText(Fields):
 
 
 class InputMessage(Fields):
-    """A message; those of an earlier response may come back as they were."""
+    """A message; those of an earlier response may come back as they were.
+
+    id, status, and the logprobs of a text are then the server's own words, and change nothing.
+    """
 
     type: Literal["message"] | None = None
     role: Literal["user", "system", "developer", "assistant"]
@@ -41,6 +45,7 @@ class InputMessage(Fields):
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
     phase: Annotated[Any, Refused()] = None
+    channels: Annotated[dict[str, str] | None, Extension("what further channels said")] = None
 
 
 class InputReasoning(Fields):
@@ -152,6 +157,14 @@ def messages_of(request: ResponsesRequest) -> list[Message]:
         role = "system" if item.role == "developer" else item.role
         parts = item.content
         text = parts if isinstance(parts, str) else "".join(part.text for part in parts)
-        messages.append(Message(role, text, thought if role == "assistant" else None))
+        if role == "assistant":
+            messages.append(Message(role, text, thought, dict(item.channels or {})))
+        elif item.channels:
+            raise ApiError(
+                400, "input: channels belong to the assistant's messages only",
+                code="invalid_value", param="input",
+            )  # fmt: skip
+        else:
+            messages.append(Message(role, text))
         thought = None
     return messages
