@@ -8,9 +8,10 @@ import pytest
 
 from motet.errors import SettingError
 from motet.train.config import OptimConfig, TrainConfig, read_config
+from motet.train.grow import layer_sources
 from motet.train.optimizers import rate_at
 
-RUN = Path(__file__).parents[2] / "runs" / "motet-tiny" / "config.toml"
+RUN = Path(__file__).parents[2] / "runs" / "motet-tiny"
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -52,8 +53,10 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read_config(tmp_path / "none.toml")
 
 
-def test_the_recipe_is_readable() -> None:
-    assert read_config(RUN).num_processes >= 1
+def test_the_recipe_is_readable_and_grows() -> None:
+    small, large = (read_config(RUN / name).model for name in ("small.toml", "config.toml"))
+    assert len(layer_sources(small.layers, large.layers, large.num_dense_layers)) == 8
+    assert small.num_experts < large.num_experts
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
