@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from motet.cli.main import invoke
-from motet.server.journal import Entry, Journal
+from motet.server.journal import Entry, Journal, default_journal
 from motet.streams.grid import Grid
 from tests.server.journal.records import files_of, record
 from tests.server.journal.test_transcripts import EVENTS, OPENING, TALK
@@ -103,3 +103,19 @@ def test_no_command_makes_a_journal(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert invoke(["sessions", *command, "--journal", str(tmp_path / "no.db")]) == 2
         assert "no such file" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_path_the_journal_is_the_one_that_the_server_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert default_journal() == tmp_path / "motet" / "journal.sqlite"
+    assert invoke(["sessions", "list"]) == 2
+    assert str(default_journal()) in capsys.readouterr().err
+    default_journal().parent.mkdir()
+    with Journal(default_journal()) as journal:
+        journal.create(record("a", title="here"))
+    assert invoke(["sessions", "list"]) == 0
+    assert capsys.readouterr().out.startswith("a ")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert default_journal() == Path.home() / ".local" / "state" / "motet" / "journal.sqlite"
