@@ -3,7 +3,8 @@
 import { notice, withdraw } from "./notices.js";
 import { forgetSession, knownSessions, rememberSession } from "./storage.js";
 
-/** desk: {conversation(), open(known | null, onceReady), cast(session), offer(text)} */
+/** desk: {conversation(), open(known | null, onceReady), cast(session), offer(text),
+ * showSettings()} */
 export class Happenings {
   constructor(desk) {
     this.desk = desk;
@@ -70,6 +71,7 @@ export class Happenings {
       return;
     }
     notice("error", event.message);
+    this.desk.showSettings();
     if (refused) this.desk.offer(refused.text);
   }
 }

@@ -35,6 +35,7 @@ const happenings = new Happenings({
   open,
   cast,
   offer: (text) => composer.offer(text),
+  showSettings: () => sampling.showAgain(),
 });
 const libretto = new Libretto(() => send({ type: "input.clear" }));
 const score = new Score((row) => {

@@ -60,7 +60,7 @@ export class Sampling {
     const help = element("small", { id: `${id}-help` }, knob.help);
     const slider = element("input", { type: "range", id, ...range, "aria-describedby": help.id });
     const number = element("input", { type: "number", step: "any", "aria-label": `${knob.label}, exactly` });
-    const field = { knob, slider, number, movedAt: 0 };
+    const field = { knob, slider, number, isMoving: false };
     slider.addEventListener("input", () => this.moved(field, slider));
     number.addEventListener("change", () => this.moved(field, number));
     field.node = element("div", { class: "knob" }, element("label", { for: id }, knob.label), number, slider, help);
@@ -70,14 +70,19 @@ export class Sampling {
   moved(field, source) {
     const value = Number(source.value);
     if (source.value === "" || !Number.isFinite(value)) return;
-    field.movedAt = performance.now();
+    field.isMoving = true;
     for (const input of [field.slider, field.number]) if (input !== source) input.value = value;
     clearTimeout(field.timer);
     const { voice } = this;
-    field.timer = setTimeout(() => this.change(changeOf(field.knob, value, voice)), WAIT_MS);
+    byId("knobs").setAttribute("aria-busy", true);
+    field.timer = setTimeout(() => {
+      field.isMoving = false;
+      this.change(changeOf(field.knob, value, voice));
+    }, WAIT_MS);
   }
 
   change(settings) {
+    byId("knobs").setAttribute("aria-busy", true); // until the server says what is in force
     this.send({ type: "session.update", settings });
   }
 
@@ -87,20 +92,26 @@ export class Sampling {
 
   aimAt(voice) {
     this.voice = voice;
-    this.shown = null;
-    this.render(this.settings, this.isReady, this.hasInput);
+    this.showAgain();
   }
 
-  /** Show what is in force, except in a knob that was moved a moment ago. */
+  /** Show what is in force once more: another voice, or a value that was refused. */
+  showAgain() {
+    this.shown = null;
+    if (this.settings) this.render(this.settings, this.isReady, this.hasInput);
+  }
+
+  /** Show what is in force, except in a knob that is just being moved. */
   render(settings, isReady, hasInput) {
     Object.assign(this, { isReady, hasInput });
     byId("knobs").inert = !isReady;
     if (settings === null || settings === this.shown || !this.feed) return;
     this.settings = settings;
     this.shown = settings;
-    for (const { knob, slider, number, movedAt } of this.fields) {
+    byId("knobs").removeAttribute("aria-busy");
+    for (const { knob, slider, number, isMoving } of this.fields) {
       const value = valueOf(knob, settings, this.voice);
-      if (performance.now() - movedAt < 4 * WAIT_MS && document.activeElement === slider) continue;
+      if (isMoving) continue;
       for (const input of [slider, number]) input.value = value;
     }
     this.feed.value = settings.feed ?? (hasInput ? "live" : "prefill");

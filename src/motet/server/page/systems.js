@@ -17,26 +17,16 @@ export function systemsOf(state) {
   );
 }
 
-/**
- * What channel `channel` says in `rows`: stretches {text, isGiven}, a new line after each message.
- * A message has ended at a cell that is neither silent nor text and before a silent one.
- */
+/** What channel `channel` says in `rows`: stretches {text, isGiven}. Messages come with their lines. */
 export function wordsOf(rows, channel) {
   const words = [];
-  let breakIsDue = false;
-  for (const [place, row] of rows.entries()) {
+  for (const row of rows) {
     const text = row.text[channel];
-    if (text === "") {
-      const isSaid = !row.silent[channel];
-      if (isSaid && (rows[place + 1]?.silent[channel] ?? false)) breakIsDue = words.length > 0;
-      continue;
-    }
     const isGiven = row.given[channel];
     const last = words.at(-1);
-    const begin = breakIsDue ? "\n" : "";
-    breakIsDue = false;
-    if (last && last.isGiven === isGiven) last.text += begin + text;
-    else words.push({ text: begin + text, isGiven });
+    if (text === "") continue;
+    if (last?.isGiven === isGiven) last.text += text;
+    else words.push({ text, isGiven });
   }
   if (words.length) words[0].text = words[0].text.trimStart();
   return words;
