@@ -127,7 +127,7 @@ def test_mutants_are_noticed(
 
 
 def opened(engine: Engine[ScriptedState], text: str, seed: int = 1) -> Any:
-    session = engine.open(engine.settings(seed=seed, max_rows=60))
+    session = engine.open(engine.settings(seed=seed, max_rows=110))
     session.give(text, feed=Feed.PREFILL)
     return session
 
@@ -156,6 +156,34 @@ def test_only_what_differs_is_read() -> None:
     assert engine.beginnings.num_hits == 2
     engine.step([opened(engine, LONG)])
     assert blocks(engine) == [1]  # what ends the message, where the others go on
+
+
+def test_who_comes_meanwhile_waits() -> None:
+    """Several choices of one answer: their prompt is read once, also in chunks."""
+    engine = dreaming_engine(prefill_rows=8)
+    choices = [opened(engine, LONG + "one", seed) for seed in range(3)]
+    other = opened(engine, "something else, in no way like the others", 7)
+    longer = opened(engine, LONG + "one" + LONG + LONG, 8)
+    steps = []
+    while any(session.is_opening for session in choices):
+        assert len(engine.step([*choices, other, longer])) == 5
+        steps.append(blocks(engine))
+    whole = len(choices[0].rows) - 1
+    assert steps[0] == [8, 8, 8]
+    assert steps[-1][:3] == [1, 1, 1]
+    assert engine.beginnings.num_rows == 2 * (whole - 1)
+    engine.finish([*choices, other, longer])
+    for seed, session in enumerate(choices):
+        alone = dreaming_engine(prefill_rows=8, beginning_bytes=0)
+        reference = opened(alone, LONG + "one", seed)
+        alone.finish([reference])
+        assert session.rows == reference.rows
+
+
+def test_nobody_waits_for_what_is_not_kept() -> None:
+    engine = dreaming_engine(beginning_bytes=0)
+    engine.step([opened(engine, LONG), opened(engine, LONG)])
+    assert len(blocks(engine)) == 2
 
 
 def test_short_beginnings_are_not_worth_it() -> None:

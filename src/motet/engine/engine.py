@@ -41,8 +41,9 @@ DEFAULT_CONTEXT_ROWS = 2048
 class Stepped(NamedTuple, Generic[StateT]):
     """What a step made of one active session: its new rows, or why it failed.
 
-    No rows and no error: its context is full and the turn has ended, or its state is catching up
-    with rows that it has (after `rebuild`, or where a roll was not read in time).
+    No rows and no error: its context is full and the turn has ended; or its state is catching up
+    with rows that it has (after `rebuild`, or where a roll was not read in time); or it waits for
+    another session that is reading the same beginning.
     """
 
     session: Session[StateT]
@@ -118,11 +119,13 @@ class Engine(Generic[StateT]):
         """
         readings: list[Reading[StateT]] = []
         stepped: list[Stepped[StateT]] = []
+        opening = [s for s in sessions if s.is_opening and s.waiting.prefills and s.is_active]
+        waits = self.beginnings.share(opening)
         for session in sessions:
-            if session.is_active:
+            if id(session) in waits:
+                stepped.append(Stepped(session, [], None))
+            elif session.is_active:
                 try:
-                    if session.is_opening and not session.rows:
-                        self._share(session)
                     reading = plan(session, self.prefill_rows, self.runtime.open)
                 except MotetError as error:
                     stepped.append(Stepped(session, [], error))
@@ -134,15 +137,6 @@ class Engine(Generic[StateT]):
         for reading, last in zip(readings, self._forward(readings), strict=True):
             stepped.append(self._take(reading, last))
         return stepped
-
-    def _share(self, session: Session[StateT]) -> None:
-        """Let a session that has read nothing begin with a state that has read what it will."""
-        context = session.context
-        self.runtime.truncate(context.state, 0)  # it may have been so far before: see `_forward`
-        first = session.waiting.next_prefill(context.rows_to_roll(0))
-        shared = self.beginnings.find(first.tokens_RC, context.room)
-        if shared is not None:
-            context.state = shared
 
     def _forward(self, readings: Sequence[Reading[StateT]]) -> list[Logits]:
         """What predicts the next row of each reading's session."""
