@@ -175,9 +175,7 @@ async def test_dials_turn_while_rows_come_and_show_what_is_in_force() -> None:
             settings=SettingsChange(sampling=KnobsChange(temperature=0.7))
         )
         assert "0.60" in stage.screen()
-        stage.line.update(
-            sampling=stage.line.settings.sampling.model_copy(update={"temperature": 0.7})
-        )
+        stage.line.update(sampling=KNOBS.model_copy(update={"temperature": 0.7}))
         await stage.until_shown("0.70")
         await stage.press("down", "left")
         assert await stage.until_said(2) == said.SessionUpdate(

@@ -104,7 +104,8 @@ def chat(
     F1 in it is help. Conversations are kept, and reopened with Ctrl+O or --continue.
     """
     _check_terminal()
-    book = TokenBook(state_directory() / "tokens.sqlite")
+    state = state_directory()
+    book = TokenBook(state / "tokens.sqlite")
     venue: LocalVenue | RemoteVenue
     if model is not None and _ADDRESS.fullmatch(model):
         chosen = (runtime != "auto", dtype, cache, threads, journal)
@@ -121,15 +122,14 @@ def chat(
         def load() -> Engine[Any]:
             from motet.engine import load
 
+            _log_to(state / "chat.log")
             opened = load if model is None else partial(load, model)
             return opened(runtime=runtime, dtype=dtype, cache=cache, threads=threads)
 
-        state = state_directory()
         path = state / "chat.sqlite" if journal is None else Path(journal).absolute()
         venue = LocalVenue(
-            load, None if journal == "none" else path, book, state / "chat.log",
-            is_default=journal is None,
-        )  # fmt: skip
+            load, None if journal == "none" else path, book, is_default=journal is None
+        )
     fresh = SessionCreate(
         settings=SettingsChange(
             sampling=KnobsChange(temperature=temperature), seed=seed, pace=pace
@@ -148,6 +148,14 @@ async def _run(app: ChatApp, venue: LocalVenue | RemoteVenue) -> None:
         await app.run_async()
     finally:
         await venue.close()
+
+
+def _log_to(path: Path) -> None:
+    """Write what goes wrong inside, never what is said, to a file: the screen is taken."""
+    from motet.server.logs import LogForm, LogLevel, configure_logs
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    configure_logs(LogForm.JSON, LogLevel.WARNING, path.open("a", encoding="utf-8"))
 
 
 def _newest(venue: LocalVenue | RemoteVenue, book: TokenBook) -> SessionResume:

@@ -41,7 +41,7 @@ class LocalVenue:
 
     load: opens it; called once, in a thread. journal: the file that keeps conversations, None for
     memory only. is_default: nobody asked for that file, so one that another process writes is done
-    without, and the name says so. log: what goes wrong inside, never what is said.
+    without, and the name says so.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class LocalVenue:
         load: Callable[[], Engine[Any]],
         journal: Path | None,
         book: TokenBook,
-        log: Path,
         *,
         is_default: bool = False,
     ) -> None:
@@ -59,7 +58,6 @@ class LocalVenue:
         self._path = journal
         self._is_default = is_default
         self._book = book
-        self._log = log
         self._opening: asyncio.Task[_Parts] | None = None
         self._unsaved: dict[str, Kept] = {}
         if journal is None:
@@ -140,11 +138,8 @@ class LocalVenue:
         from motet.server.config import ServerConfig
         from motet.server.decoding import DecodeLoop
         from motet.server.live import Hub
-        from motet.server.logs import LogForm, LogLevel, configure_logs
         from motet.server.metrics import ServerMetrics
 
-        self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        configure_logs(LogForm.JSON, LogLevel.WARNING, self._log.open("a", encoding="utf-8"))
         engine = self._load()
         config = ServerConfig(max_sessions=_PLACES, max_waiting=0)
         metrics = ServerMetrics(engine.codec.layout.names)

@@ -10,6 +10,7 @@ The first frame needs neither model nor server: the connection is opened after i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -50,7 +51,7 @@ _VIEWS = ("both", "voices", "sheet")
 class ChatApp(Conducting, App[None]):
     """The terminal of one person. opening: what the first connection asks for."""
 
-    CSS_PATH = "chat.tcss"
+    CSS_PATH = Path(__file__).with_name("chat.tcss")
     TITLE = "motet"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]  # noqa: RUF012 - as Textual has it
@@ -126,19 +127,28 @@ class ChatApp(Conducting, App[None]):
             self.notify(printable(str(error)), severity="warning", markup=False)
 
     async def _draw_if_stale(self) -> None:
-        if self._is_stale:
+        if self._is_stale and self._is_up:
             self._is_stale = False
             await self._set_stage()
-            self._draw()
+            if self._is_up:
+                self._draw()
+
+    @property
+    def _is_up(self) -> bool:
+        """Whether the screen is there; it is not while the application is taken down."""
+        return bool(self.screen_stack and self.screen_stack[0].query(Heading))
 
     async def _set_stage(self) -> None:
         """Put up a pane for each channel when they are known, or others than before."""
         channels = self.talk.conversation.channels
-        voices = self.query(Voices)
-        if channels and (not voices or voices.first().channels != channels):
+        shown = [voices.channels for voices in self.screen_stack[0].query(Voices)]
+        if shown != [channels] and (channels or shown):
+            stage = self.screen_stack[0].query_one("#stage")
             with self.batch_update():
-                await self.query_one("#stage").remove_children()
-                await self.query_one("#stage").mount(Voices(channels))
+                await stage.remove_children()
+                await stage.mount(
+                    Voices(channels) if channels else Static(id="before", markup=False)
+                )
 
     def _draw(self) -> None:
         talk, view = self.talk, self._view
@@ -154,8 +164,8 @@ class ChatApp(Conducting, App[None]):
             before.update(printable(f"{waiting}\n{said}"))
         if view == "sheet":
             screen.query_one(Sheet).show(conversation)
-        else:
-            for voices in screen.query(Voices):
+        for voices in screen.query(Voices):
+            if view != "sheet" and voices.channels == conversation.channels:
                 voices.show(conversation)
         tape = screen.query_one(Tape)
         num_lines = len(conversation.channels) + 2

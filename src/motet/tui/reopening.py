@@ -20,8 +20,8 @@ from motet.tui.venue import Kept, Venue
 
 __all__ = ["Reopening", "ago"]
 
-_TITLE = 40
-_MODEL = 14
+_TITLE = 32
+_MODEL = 12
 
 
 class Reopening(ModalScreen[Kept | None]):
@@ -63,6 +63,7 @@ class Reopening(ModalScreen[Kept | None]):
         options.clear_options()
         for kept in self._kept:
             options.add_option(Option(_line(kept, kept.session_id == self._current_id, now_s)))
+        options.highlighted = 0 if self._kept else None
         said.update("" if self._kept else "No conversation is kept here yet.")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

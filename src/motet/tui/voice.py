@@ -52,7 +52,8 @@ class Voice(ScrollView, can_focus=True):
         if self._flow.width != max(self.scrollable_content_region.width, 1):
             self._following.restart()
             self._flow = Flow(self.scrollable_content_region.width)
-        self.show(self._conversation)
+        if self._conversation.channels:
+            self.show(self._conversation)
 
     def notify_style_update(self) -> None:
         """Other colours."""
