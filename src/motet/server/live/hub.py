@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import secrets
-import time
 import weakref
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from motet.errors import ServerError, SessionError, SettingError
+from motet.errors import ServerError, SessionError
 from motet.protocol import client_events as client
 from motet.protocol import server_events as server
 from motet.protocol.client_events import ClientEvent, SessionCreate
 from motet.protocol.server_events import Limits, SessionCreated
 from motet.server.decoding import DecodeLoop, OnWaiting, OpenRequest, Reply
 from motet.server.decoding.messages import ContextPolicy
-from motet.server.journal import Journal, JournalWriter, SessionRecord, title_of, token_hash
-from motet.server.live.asking import check_size
-from motet.server.live.beginning import system_rows
+from motet.server.journal import Journal, JournalWriter, SessionRecord, title_of
 from motet.server.live.greeting import greeting
 from motet.server.live.keeper import Keeper
-from motet.server.live.knobs import changed
+from motet.server.live.opening import Openings
 from motet.server.live.past import Past, read_past
 from motet.server.live.session import LiveSession
 from motet.server.logs import log
 from motet.server.metrics import ServerMetrics
+
+Result = TypeVar("Result")
 
 BEAT_S = 1.0
 DRAIN_LOOK_S = 0.05
@@ -64,14 +62,12 @@ class Hub:
         self.metrics = metrics
         self.is_draining = False
         self._journal = journal
-        self._context_rows = context_rows
-        self._policy = context_policy
         self._idle_s = idle_s
         self._layout = decoding.engine.codec.layout
-        self._layout_json = json.dumps(self._layout.to_json())
+        self._openings = Openings(decoding.engine, limits, context_rows, context_policy)
         self._sessions: dict[str, LiveSession] = {}
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Begin to keep and to beat."""
@@ -87,27 +83,18 @@ class Hub:
         Raises the MotetError that it is refused with. Whoever is cancelled leaves nothing behind.
         """
         self._check_serving()
-        engine, token = self.decoding.engine, secrets.token_urlsafe(24)
-        system = event.system
-        check_size(system or "", self.limits.max_text_bytes)
-        record = self._record(token, self._rows_for(event), event.context_policy or self._policy)
-        beginning = system_rows(system, engine.codec)
+        token = secrets.token_urlsafe(24)
+        record, request = self._openings.new(event, token)
         live = LiveSession(self, record, token, self._journal)
-        live.on_open = partial(self._begin, live, system)
-        request = OpenRequest(
-            settings=changed(engine.settings(), event.settings),
-            context_rows=record.context_rows,
-            beginning=beginning,
-            pinned_rows=0 if beginning is None else len(beginning),
-            policy=record.context_policy,
-            pace=event.settings.pace or 0.0,
-        )
+        live.on_open = partial(self._begin, live, event.system)
         try:
             await self._open(live, request, on_waiting)
+            assert live.created is not None
+            await live.created
             await self.keeper.flush()
         except BaseException:
             if record.id in self._sessions:
-                self._spawn(self._forget(record.id))
+                self._spawn(self._delete(record.id))
             raise
         log.info("session opened", session_id=record.id)
         return live
@@ -132,17 +119,11 @@ class Hub:
         return live
 
     async def delete(self, session_id: str) -> bool:
-        """Forget a session and all that was said; False if there is none."""
-        async with self._lock(session_id):
-            if await asyncio.to_thread(self._journal.get, session_id) is None:
-                return False
-            live = self._sessions.get(session_id)
-            if live is not None:
-                live.end("deleted")
-                await self._close(live)
-            await self.keeper.change(lambda writer: writer.delete(session_id))
-            log.info("session deleted", session_id=session_id)
-            return True
+        """Forget a session and all that was said; False if there is none.
+
+        It is done even if whoever asked does not wait for it.
+        """
+        return await asyncio.shield(self._spawn(self._delete(session_id)))
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing new, let turns end for so long, and say goodbye to all connections."""
@@ -181,9 +162,11 @@ class Hub:
 
     async def twin(self, parent: LiveSession) -> LiveSession:
         """A session in a place of its own that will be a copy of `parent`."""
-        token, old = secrets.token_urlsafe(24), parent.record
-        record = self._record(token, old.context_rows, old.context_policy, old.title)
+        token = secrets.token_urlsafe(24)
+        record = self._openings.twin(parent.record, token)
         twin = LiveSession(self, record, token, self._journal)
+        if self.decoding.line.is_full:
+            await self._make_room()
         twin.handle = await self.decoding.place(twin.hear)
         return twin
 
@@ -213,7 +196,7 @@ class Hub:
         assert reply.now is not None
         self._sessions[live.record.id] = live
         record = live.record
-        self.keeper.change(lambda writer: writer.create(record))
+        live.created = self.keeper.change(lambda writer: writer.create(record))
         live.story.stand(reply.now)
         live.story.say_settings(system)
 
@@ -228,22 +211,12 @@ class Hub:
     async def _revive(
         self, record: SessionRecord, token: str, on_waiting: OnWaiting | None
     ) -> LiveSession:
-        self._check_fits(record)
-        engine = self.decoding.engine
+        self._openings.check_fits(record)
         past = await asyncio.to_thread(read_past, self._journal, record.id, self._layout)
         live = LiveSession(self, record, token, self._journal, past.seq)
         live.is_new = False
         live.on_open = partial(self._go_on, live, past)
-        beginning = system_rows(past.system, engine.codec)
-        request = OpenRequest(
-            settings=past.settings,
-            context_rows=record.context_rows,
-            beginning=beginning,
-            pinned_rows=0 if beginning is None else len(beginning),
-            policy=record.context_policy,
-            pace=past.pace,
-            kept=past.kept,
-        )
+        request = self._openings.again(record, past)
         await self._open(live, request, on_waiting)
         log.info("session resumed", session_id=record.id, row=live.row)
         return live
@@ -276,8 +249,22 @@ class Hub:
         await self.keeper.flush()
         self._sessions.pop(live.record.id, None)
 
-    async def _forget(self, session_id: str) -> None:
-        await self.delete(session_id)
+    async def _delete(self, session_id: str) -> bool:
+        async with self._lock(session_id):
+            live = self._sessions.get(session_id)
+            is_deleted = False
+            try:
+                if live is not None:
+                    await self._close(live)
+                if await asyncio.to_thread(self._journal.get, session_id) is None:
+                    return False
+                await self.keeper.change(lambda writer: writer.delete(session_id))
+                is_deleted = True
+            finally:
+                if live is not None:
+                    live.end("deleted" if is_deleted else "error")
+            log.info("session deleted", session_id=session_id)
+            return True
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -291,39 +278,15 @@ class Hub:
                 if live.is_idle and now - live.left_s >= self._idle_s:
                     self._spawn(self._put_away(live))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _lock(self, session_id: str) -> asyncio.Lock:
         return self._locks.setdefault(session_id, asyncio.Lock())
 
-    def _record(
-        self, token: str, context_rows: int, policy: ContextPolicy, title: str = ""
-    ) -> SessionRecord:
-        return SessionRecord(
-            id=secrets.token_hex(8), token_hash=token_hash(token), model=self.decoding.engine.name,
-            layout_json=self._layout_json, context_rows=context_rows, context_policy=policy,
-            created_s=time.time(), title=title,
-        )  # fmt: skip
-
-    def _rows_for(self, event: SessionCreate) -> int:
-        most = self.limits.context_rows
-        if event.context_rows is None:
-            return min(self._context_rows, most)
-        if event.context_rows > most:
-            raise SettingError("context_rows", expected=f"at most {most}", got=event.context_rows)
-        return event.context_rows
-
     def _check_serving(self) -> None:
         if self.is_draining:
             raise ServerError("session", expected="a server that goes on", got="one that stops")
-
-    def _check_fits(self, record: SessionRecord) -> None:
-        name = self.decoding.engine.name
-        if record.model != name or record.layout_json != self._layout_json:
-            raise SessionError(
-                "resume", expected=f"a session of {name}", got=f"one of {record.model}",
-                fix="start the server with that model",
-            )  # fmt: skip

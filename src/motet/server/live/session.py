@@ -51,6 +51,7 @@ class LiveSession:
             hub.metrics,
         )  # fmt: skip
         self.on_open: Callable[[Reply], None] | None = None
+        self.created: asyncio.Future[None] | None = None  # done when the journal has its record
         self._journal = journal
         self.is_new = True
         self.has_failed = False
