@@ -129,6 +129,7 @@ class BlockingTalk:
             raise
 
     def _stop(self) -> None:
+        self._run(self._loop.shutdown_asyncgens())  # `rows` may have been left in the middle
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -39,11 +39,11 @@ class CompletionUser:
             async with asyncio.timeout(self._load.timeout_s):
                 await self._answer(request)
         except TimeoutError:
-            request.failure = "timeout"
+            request.fail("timeout")
         except httpx.HTTPError as error:
-            request.failure = type(error).__name__
+            request.fail(type(error).__name__, str(error))
         except ServerError as error:
-            request.failure = str(error)
+            request.fail(str(error))
         request.ended_at = time.perf_counter()
 
     async def leave(self) -> None:

@@ -16,6 +16,7 @@ from motet.bench.serve.prompts import Prompts
 from motet.bench.serve.request import Kind, Request
 from motet.client import SocketConnection
 from motet.client.connection import ConnectionState, Heard
+from motet.client.refusals import LaterError
 from motet.errors import MotetError, ServerError
 from motet.protocol.client_events import InputAppend, SessionCreate
 from motet.protocol.knobs import SettingsChange
@@ -50,9 +51,11 @@ class LiveUser:
                 request.asked_at = time.perf_counter()
                 await self._turn(connection, request)
         except TimeoutError:
-            request.failure = "timeout"
+            request.fail("timeout")
+        except LaterError as error:
+            request.fail("not reached", str(error))
         except MotetError as error:
-            request.failure = request.failure or f"{type(error).__name__}: {error}"
+            request.fail("refused", str(error))
         request.ended_at = time.perf_counter()
         if self._turns_left == 0 or request.failure or self._kind is Kind.KILLED:
             await self.leave()
@@ -161,5 +164,5 @@ class _Hearing:
             self._fail("mixed up", f"sent {self._text!r}, read {read!r}")
 
     def _fail(self, kind: str, message: str) -> None:
-        self._request.failure = kind
+        self._request.fail(kind, message)
         raise ServerError(message)

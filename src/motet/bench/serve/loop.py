@@ -111,7 +111,7 @@ class _Loop:
         now = time.perf_counter()
         if self._start is None and len(steady) >= num_users:
             if all(request.failure for request in steady):
-                self._refused = steady[-1].failure
+                self._refused = steady[-1].reason
             self._start = now
         wanted = self._load.num_requests
         if self._end is None and wanted and len(steady) >= num_users + wanted:

@@ -25,7 +25,8 @@ class Request:
     arrivals: when something came and how many tokens of the visible stream it brought, 0 too.
     num_visible: such tokens in all, where the server says it; else those that arrived. rows_at:
     when rows came, and how many. spoken: sampled tokens that are not silence, by channel.
-    ended_at: None while it runs. failure: what went wrong, in some words, else None.
+    ended_at: None while it runs. failure: what kind of thing went wrong, None if nothing did;
+    reason: what exactly, in one line.
     """
 
     kind: Kind
@@ -36,6 +37,12 @@ class Request:
     spoken: Counter[str] = field(default_factory=Counter)
     ended_at: float | None = None
     failure: str | None = None
+    reason: str = ""
+
+    def fail(self, kind: str, reason: str = "") -> None:
+        """It went wrong; what is said first counts."""
+        if self.failure is None:
+            self.failure, self.reason = kind, reason or kind
 
     @property
     def is_answered(self) -> bool:
