@@ -295,4 +295,6 @@ async def test_a_fork_is_kept_with_its_token() -> None:
 async def test_quit_leaves_the_session_in_order() -> None:
     async with on_stage() as stage:
         await stage.press("ctrl+q")
-        await stage.until(lambda: stage.line.is_closed)
+        line = stage.line
+    assert line.is_closed
+    assert stage.app.return_code == 0

@@ -248,10 +248,9 @@ class ChatApp(Conducting, App[None]):
         self._listen()
         await left.leave()
 
-    async def action_quit(self) -> None:
+    async def on_unmount(self) -> None:
         """Leave; the conversation is kept."""
         await self.talk.leave()
-        self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything that has a key, and what Textual offers besides."""
