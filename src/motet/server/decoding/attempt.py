@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from motet.errors import MotetError, ServerError
+from motet.server.logs import log
 
 ResultT = TypeVar("ResultT")
-_log = logging.getLogger(__name__)
 
 
 def attempt(action: Callable[[], ResultT]) -> ResultT | MotetError:
@@ -19,5 +18,5 @@ def attempt(action: Callable[[], ResultT]) -> ResultT | MotetError:
     except MotetError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a bug fails one session, not the server
-        _log.exception("a session failed")
+        log.error("session broke", exc_info=error)
         return ServerError("session failed", got=f"{type(error).__name__}: {error}")

@@ -7,7 +7,6 @@ had again from its events.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -120,7 +119,7 @@ class Story:
             text = rows_json(self.log.number(), self.row, update.rows)
             self._keep(Entry(self.session_id, self.log.seq, self.row, text))
             for run in self.inputs.read(update.reads):
-                self.say(server.InputRead, **dataclasses.asdict(run))
+                self.say(server.InputRead, **vars(run))
             self._hear_context(update)
         if update.ttft_s is not None:
             self.ttft_s = update.ttft_s
