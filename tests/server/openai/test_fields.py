@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,3 +189,16 @@ def test_says_what_is_missing_and_what_is_no_json(server: Running) -> None:
     broken = httpx.post(url, content=b"{]", headers=head, timeout=20)
     assert broken.status_code == 400
     assert broken.json()["error"]["code"] == "invalid_json"
+
+
+@each_endpoint
+def test_refuses_half_characters(
+    server: Running, path: str, request_model: type[Fields], create: Callable[..., Any]
+) -> None:
+    """In JSON they can be spelled; no answer could repeat them."""
+    field = "metadata" if path == "/v1/responses" else "stop"
+    value = {"a": "\ud800"} if field == "metadata" else "\ud800"
+    body = json.dumps({"model": server.model, **NEEDED[path], field: value})
+    head = {"content-type": "application/json"}
+    answer = httpx.post(f"{server.url}{path}", content=body, headers=head, timeout=20)
+    assert (answer.status_code, "surrogates" in answer.text) == (400, True)

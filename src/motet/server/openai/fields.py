@@ -7,13 +7,29 @@ that nobody knows are errors too, so nothing is accepted and ignored.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-__all__ = ["REFUSED", "Extension", "Fields", "Note", "Refused", "Standing", "standings"]
+__all__ = [
+    "REFUSED",
+    "Extension",
+    "Fields",
+    "Note",
+    "Refused",
+    "RequestFields",
+    "Standing",
+    "standings",
+]
 
 REFUSED = "refused"
 
@@ -63,6 +79,20 @@ class Fields(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class RequestFields(Fields):
+    """The whole body of a request: fields, and all text in it is Unicode."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_unicode(cls, body: Any) -> Any:
+        """JSON may spell half of a surrogate pair, which no answer could repeat."""
+        try:
+            json.dumps(body, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            raise PydanticCustomError("not_unicode", "the body holds lone surrogates") from None
+        return body
+
+
 @dataclass(frozen=True)
 class Standing:
     """What becomes of a field: `works`, `extension` or `refused`, with a remark."""
@@ -79,7 +109,7 @@ def standings(model: type[Fields]) -> list[Standing]:
         kind, remark = "works", ""
         for mark in info.metadata:
             if isinstance(mark, Refused):
-                others = ", ".join(f"`{_json(value)}`" for value in mark.allowed[1:])
+                others = ", ".join(f"`{json.dumps(value)}`" for value in mark.allowed[1:])
                 but = f"; {others} may be sent" if others else ""
                 kind, remark = REFUSED, f"{mark.because}{but}".strip("; ")
             elif isinstance(mark, Extension):
@@ -88,8 +118,3 @@ def standings(model: type[Fields]) -> list[Standing]:
                 remark = mark.text
         found.append(Standing(name, kind, remark))
     return found
-
-
-def _json(value: object) -> str:
-    words = {"True": "true", "False": "false"}
-    return words.get(repr(value), repr(value).replace("'", '"'))

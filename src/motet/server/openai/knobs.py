@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from motet.engine import Engine, Settings
 from motet.server.errors import ApiError
-from motet.server.openai.fields import Extension, Fields, Note
+from motet.server.openai.fields import Extension, Note, RequestFields
 
 __all__ = ["MAX_STOPS", "MAX_TOP_LOGPROBS", "NUM_SEEDS", "Knobs", "Stop", "settings_of", "stops_of"]
 
@@ -33,7 +33,7 @@ _MULTI_STREAM = (
 )  # fmt: skip
 
 
-class Knobs(Fields):
+class Knobs(RequestFields):
     """Sampling and limits of one reply. Ranges are those of the engine's settings."""
 
     temperature: Annotated[

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from motet.server.errors import RESPONSES, ApiError
-from motet.server.openai.fields import Fields
+from motet.server.openai.fields import RequestFields
 from motet.server.openai.messages import AnyMessage, plain_messages
 from motet.server.openai.refusing import NamingRoute
 from motet.server.openai.serving import Service
@@ -16,7 +16,7 @@ from motet.server.openai.serving import Service
 __all__ = ["tokenize_router"]
 
 
-class TokenizeRequest(Fields):
+class TokenizeRequest(RequestFields):
     """A text, or for a one-channel model a chat, as its template writes it.
 
     add_special_tokens: put what opens every text of the model in front of `prompt`.
@@ -39,7 +39,7 @@ class Tokenized(BaseModel):
     token_strs: list[str] | None = None
 
 
-class DetokenizeRequest(Fields):
+class DetokenizeRequest(RequestFields):
     """Token ids, control tokens among them or not."""
 
     model: str | None = None
