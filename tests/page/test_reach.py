@@ -63,7 +63,7 @@ def one_voice() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def many_voices() -> Iterator[Served]:
-    says = {"Output": "......" + ATTACK + "$", HOSTILE: "...." + HOSTILE + "$"}
+    says = {"Output": "......" + ATTACK + "$", HOSTILE: "....<i>y</i>$"}
     thoughts = [
         thought(name) for name in (HOSTILE, "T2", "T3", "T4", "T5", "a very long name of a voice")
     ]
@@ -107,7 +107,8 @@ def test_everything_has_a_name_and_enough_contrast(read: Read, served: Served, s
             "dialog",
         )
         assert [node for node in nodes if node["role"] in acting and not node["name"]] == []
-        page.keyboard.press("Escape")
+        if dialog is not None:
+            page.keyboard.press("Escape")
     roles = [node["role"] for node in names_of_everything(page)]
     assert {"banner", "main", "navigation", "complementary", "log", "status"} <= set(roles)
     assert roles.count("main") == 1
@@ -146,7 +147,7 @@ def test_whole_conversation_by_keyboard(reader: Reader) -> None:
     page.keyboard.press("Shift+Tab")  # to the voices that can be spoken as
     expect(page.locator("#aim")).to_be_focused()
     order: list[str] = []
-    for _ in range(12):
+    for _ in range(9):
         page.keyboard.press("Shift+Tab")
         order.append(page.evaluate("document.activeElement.id"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -211,7 +212,7 @@ def test_hostile_words_and_names_stay_words(read: Read, many_voices: Served) -> 
     expect(reader.page.locator("#session-list")).to_contain_text(ATTACK)
     reader.page.keyboard.press("Escape")
     reader.page.click("#toggle-sampling")
-    assert reader.page.locator("main img, main b, main script, aside img").count() == 0
+    assert reader.page.locator("main img, .libretto b, main script, aside img").count() == 0
     assert dialogs == []
 
 

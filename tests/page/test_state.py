@@ -33,7 +33,7 @@ def row(index: int, *text: str) -> dict[str, Any]:
 
 
 def event(kind: str, seq: int, **fields: Any) -> dict[str, Any]:
-    return {"type": kind, "seq": seq, "row": 0, **fields}
+    return {"type": kind, "seq": seq, "row": 0} | fields
 
 
 TALK = [
@@ -46,7 +46,7 @@ TALK = [
 END = [
     event("rows", 5, rows=[row(2, "i", "he"), row(3, "", "llo")]),
     event("input.read", 6, input_id=1, from_row=2, to_row=2, chars=3, is_done=True),
-    event("turn.ended", 7, turn=1, reason="end", rows=3, ttft_rows=2, seconds=1.0),
+    event("turn.ended", 7, row=4, turn=1, reason="end", rows=3, ttft_rows=2, seconds=1.0),
 ]
 
 

@@ -14,6 +14,8 @@ export class Libretto {
     this.onClear = onClear;
     this.shown = new Map(); // key -> {node, parts, memory}
     this.follows = true;
+    this.top = 0;
+    new ResizeObserver(() => this.follows && this.scrollDown()).observe(this.scroller);
     this.scroller.addEventListener("scroll", () => this.watchScroll(), { passive: true });
     this.toEnd.addEventListener("click", () => {
       this.follows = true;
@@ -129,9 +131,12 @@ export class Libretto {
     return shown;
   }
 
+  /** Follow until somebody scrolls up, and again from the end on; growing is no scrolling. */
   watchScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.follows = scrollHeight - scrollTop - clientHeight < 48;
+    if (scrollHeight - scrollTop - clientHeight < 48) this.follows = true;
+    else if (scrollTop < this.top) this.follows = false;
+    this.top = scrollTop;
     this.toEnd.hidden = this.follows;
   }
 

@@ -34,6 +34,7 @@ export class Score {
     this.cursor = null;
     this.hover = null;
     this.follows = true;
+    this.left = 0;
     this.state = null;
     this.listen();
     Promise.all(Object.values(FONTS).map((font) => document.fonts.load(font))).then(() => {
@@ -174,7 +175,9 @@ export class Score {
   scrolled() {
     const { scrollLeft, scrollWidth, clientWidth } = this.box;
     const isAtEnd = scrollWidth - scrollLeft - clientWidth < 60;
-    this.follows = isAtEnd && this.cursor === null;
+    if (isAtEnd && this.cursor === null) this.follows = true;
+    else if (scrollLeft < this.left) this.follows = false;
+    this.left = scrollLeft;
     byId("follow").hidden = this.follows;
     if (this.state?.session) this.draw();
   }

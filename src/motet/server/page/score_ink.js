@@ -122,7 +122,7 @@ function drawNames(ink, { channels, inks, colours, margin, staff, fonts, height 
   ink.textAlign = "right";
   for (const [channel, { name }] of channels.entries()) {
     ink.fillStyle = inks[channel];
-    ink.fillText(name, margin - 16, TOP + channel * staff + LINE + 5, margin - 22);
+    ink.fillText(fitted(ink, name, margin - 22), margin - 16, TOP + channel * staff + LINE + 5);
   }
   ink.textAlign = "left";
   ink.fillStyle = colours.soft;
@@ -132,4 +132,12 @@ function drawNames(ink, { channels, inks, colours, margin, staff, fonts, height 
   ink.fillRect(margin - 4, top, 1, bottom - top);
   ink.fillRect(margin - 9, top, 9, 1.5);
   ink.fillRect(margin - 9, bottom - 1.5, 9, 1.5);
+}
+
+/** The text, or as much of its beginning as has room. */
+function fitted(ink, text, width) {
+  if (ink.measureText(text).width <= width) return text;
+  let length = text.length;
+  while (length > 1 && ink.measureText(`${text.slice(0, length)}…`).width > width) length -= 1;
+  return `${text.slice(0, length)}…`;
 }
