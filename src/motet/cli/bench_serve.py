@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shlex
 import sys
@@ -25,6 +26,7 @@ from motet.formats.directory import EMBEDDED
 from motet.protocol.printable import printable
 
 DEFAULT_SECONDS = 20.0
+_KEY = "MOTET_API_KEY"
 _ADDRESS = re.compile(r"[\w.-]+:\d+/?")
 
 
@@ -68,7 +70,7 @@ def serve(
     seed: Annotated[int, typer.Option(min=0, help="Of prompts and sampling.")] = 0,
     api_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", envvar="MOTET_API_KEY", help="Key of the server, with a URL."),
+        typer.Option(metavar="KEY", help=f"Key of the server, with a URL; better in {_KEY}."),
     ] = None,
     model_name: Annotated[
         str | None,
@@ -119,7 +121,7 @@ def serve(
     engine: EngineSteps | None = None
     if is_url:
         say(f"{concurrency} users of {target}")
-        server = Target(target, api_key, model_name)
+        server = Target(target, api_key or os.environ.get(_KEY), model_name)
         records, window = asyncio.run(run_load(server, load, texts))
     else:
         engine, records, window = measure_own(target, load, texts, threads=threads, say=say)
@@ -127,7 +129,7 @@ def serve(
     if not json_only:
         _show(target, load, figures, compare(figures, engine))
     run = {
-        "command": shlex.join("***" if word == api_key else word for word in _command()),
+        "command": shlex.join(_without(api_key, ["motet", *sys.argv[1:]])),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "motet": __version__,
     }
@@ -135,8 +137,10 @@ def serve(
     typer.echo(json_line(to_json(load, figures, engine, hardware, kind, run)))
 
 
-def _command() -> list[str]:
-    return ["motet", *sys.argv[1:]]
+def _without(secret: str | None, words: list[str]) -> list[str]:
+    """The words of a command line, with stars where the secret is."""
+    hidden = {} if secret is None else {secret: "***", f"--api-key={secret}": "--api-key=***"}
+    return [hidden.get(word, word) for word in words]
 
 
 def _show(target: str, load: Load, figures: Figures, comparison: Comparison | None) -> None:
