@@ -11,6 +11,8 @@ from motet.tui.keys import ACTIONS
 
 __all__ = ["KeyLine"]
 
+_ROOMY = 90
+
 
 class KeyLine(Static):
     """As many keys as there is room for."""
@@ -22,9 +24,10 @@ class KeyLine(Static):
             "hold": "release" if conversation.is_held else "hold",
         }
         text = Text(no_wrap=True, overflow="crop")
+        gap = " " if self.app.size.width < _ROOMY else "  "
         for action in ACTIONS:
             if action.short:
                 click = Style(meta={"@click": f"app.{action.name}"})
-                text.append("  " if text else "").append(action.shown_key, click + Style(bold=True))
+                text.append(gap if text else "").append(action.shown_key, click + Style(bold=True))
                 text.append(f" {now.get(action.name, action.short)}", click + Style(dim=True))
         self.update(text)

@@ -67,7 +67,7 @@ class Sheet(Notation, can_focus=True):
         """Take in what is new."""
         is_following = self.scroll_offset.y >= self.max_scroll_y and self.chosen is None
         self.conversation = conversation
-        if self.size.width == 0:  # not laid out yet
+        if self._width <= 0:  # not laid out yet
             return
         news = self._following.look(conversation)
         if news.is_again:
@@ -75,7 +75,7 @@ class Sheet(Notation, can_focus=True):
         self._lay_out(len(conversation.rows) - len(news.rows))
         self._drawn = None
         height = len(self._starts) * self._system_height
-        self.virtual_size = Size(self.size.width, height)
+        self.virtual_size = Size(self._width, height)
         if self.chosen is not None:
             last = len(conversation.rows) - 1
             self.chosen = min(self.chosen, last) if last >= 0 else None
@@ -151,6 +151,10 @@ class Sheet(Notation, can_focus=True):
         return strip.crop_extend(0, self.size.width, self.rich_style)
 
     @property
+    def _width(self) -> int:
+        return self.size.width - self.styles.scrollbar_size_vertical
+
+    @property
     def _system_height(self) -> int:
         return len(self.names) + 2  # the ruler, and a line between systems
 
@@ -178,7 +182,7 @@ class Sheet(Notation, can_focus=True):
         for place in range(first, len(rows)):
             (column,) = columns_of(rows, place, place + 1)
             space = space_of(column, bars)
-            if not self._starts or self._used + space > self.size.width:
+            if not self._starts or self._used + space > self._width:
                 self._starts.append(place)
                 self._used = margin
             self._used += space

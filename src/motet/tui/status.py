@@ -117,7 +117,7 @@ def _parts(conversation: Conversation) -> list[str]:
 def _ttft(conversation: Conversation) -> str:
     metrics = conversation.metrics
     endings = [turn.ending for turn in conversation.turns if turn.ending is not None]
-    rows = endings[-1].ttft_rows if endings else None
+    rows = endings[-1].ttft_rows if endings and not conversation.is_in_turn else None
     seconds = None if metrics is None else metrics.ttft_s
     parts = [f"{seconds:.2f} s"] if seconds is not None else []
     parts += [f"{rows} rows"] if rows is not None else []
