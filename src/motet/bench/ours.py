@@ -103,7 +103,9 @@ def engine_time(engine: Engine[NativeState], num_sessions: int, count: int) -> E
             if not session.is_active:  # it said its end token, or began to repeat itself
                 session.continue_turn()
         before, start = runtime.compute_s, time.perf_counter()
-        engine.step(sessions)
+        for _, _, error in engine.step(sessions):
+            if error is not None:
+                raise error
         steps.append(time.perf_counter() - start)
         computed.append(runtime.compute_s - before)
     return EngineTime(median(steps[_WARM_ROWS:]), median(computed[_WARM_ROWS:]))

@@ -117,6 +117,17 @@ def run(
             show_default=_MODELS_OWN + "1",
         ),
     ] = None,
+    presence_penalty: Annotated[
+        float | None,
+        typer.Option(
+            help="Taken off the logits of tokens that a channel has sampled; 0 is off.",
+            show_default="0",
+        ),
+    ] = None,
+    frequency_penalty: Annotated[
+        float | None,
+        typer.Option(help="Taken off them for each time that it has; 0 is off.", show_default="0"),
+    ] = None,
     sampling: Annotated[
         list[str] | None,
         typer.Option(
@@ -200,6 +211,8 @@ def run(
         "top_p": top_p,
         "min_p": min_p,
         "repetition_penalty": repetition_penalty,
+        "presence_penalty": presence_penalty,
+        "frequency_penalty": frequency_penalty,
     }
     rules = {
         "silence_penalty_output": silence_penalty_output,
