@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from motet.engine import Feed, StopReason
 from motet.engine.opening import load
@@ -21,10 +23,17 @@ from motet.errors import (
     SessionError,
     SettingError,
 )
-from motet.server.decoding import DecodeLoop, OpenRequest, StepReport
+from motet.server.decoding import DecodeLoop, OpenRequest, StepReport, Update
 from motet.server.decoding.messages import Change
 from tests.engine.scripted import OWN, ScriptedRuntime, dreaming_engine
 from tests.server.decoding.loops import PATIENCE_S, decoding, request, rows_of, talker, turn
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """What is logged of a bug is drawn for a terminal otherwise, which takes its time."""
+    with capture_logs():
+        yield
 
 
 async def test_a_turn_is_what_the_engine_says() -> None:
@@ -270,6 +279,26 @@ async def test_logits_that_are_no_numbers_fail_one_session() -> None:
             await turn(handle)
         await handle.close()
         assert loop.line.num_taken == 0
+
+
+async def test_a_listener_with_a_bug_is_told_and_the_others_hear_on() -> None:
+    engine = talker()
+    heard: list[Any] = []
+
+    def broken(letter: Any) -> None:
+        heard.append(letter)
+        if isinstance(letter, Update) and letter.error is None:
+            raise KeyError("a bug")
+
+    async with decoding(engine) as loop:
+        deaf = await loop.open(request(engine), listener=broken)
+        other = await loop.open(request(engine))
+        await deaf.give("hi")
+        await other.give("hi")
+        assert (await turn(other))[-1].stopped_by is StopReason.END
+        await deaf.close()
+        assert "KeyError" in str(heard[-2].error)
+        assert loop.line.num_taken == 1
 
 
 async def test_close_tells_those_who_still_hope() -> None:

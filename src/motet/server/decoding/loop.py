@@ -13,7 +13,7 @@ from motet.server.decoding.attempt import attempt
 from motet.server.decoding.handle import Listener, SessionHandle
 from motet.server.decoding.line import Line, OnWaiting
 from motet.server.decoding.mail import Letter
-from motet.server.decoding.messages import Close, Open, OpenRequest, Order, Reply
+from motet.server.decoding.messages import Close, Open, OpenRequest, Order, Reply, Update
 from motet.server.decoding.report import Observer
 from motet.server.decoding.thread import DecodeThread
 
@@ -124,7 +124,9 @@ class DecodeLoop:
             if handle is None:
                 continue
             failed = attempt(lambda: handle.receive(letters))  # noqa: B023 - called at once
-            if isinstance(failed, MotetError):
+            if isinstance(failed, MotetError):  # whoever listens has a bug: that one is told
+                broken: list[Letter] = [Update(error=failed)]
+                attempt(lambda: handle.receive(broken))  # noqa: B023 - called at once
                 handle.cancel()
             last = letters[-1]
             if isinstance(last, Reply) and isinstance(last.order, Close):

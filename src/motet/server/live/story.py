@@ -99,8 +99,11 @@ class Story:
 
     def say(self, event: Callable[..., Message], **fields: Any) -> None:
         """Make a numbered event."""
-        made = event(seq=self.log.number(), row=self.row, **fields)
-        self._keep(Entry(self.session_id, self.log.seq, self.row, made.model_dump_json()))
+        self._number(event(seq=self.log.seq + 1, row=self.row, **fields).model_dump_json())
+
+    def _number(self, text: str) -> None:
+        """Number an event that has become a text, and not one that failed to."""
+        self._keep(Entry(self.session_id, self.log.number(), self.row, text))
 
     def say_settings(self, system: str | None = None) -> None:
         """Say what is in force."""
@@ -116,8 +119,7 @@ class Story:
             self.say(server.TurnStarted, turn=self.turn, from_row=update.rows[0].index)
         if update.rows:
             self.row = update.rows[-1].index + 1
-            text = rows_json(self.log.number(), self.row, update.rows)
-            self._keep(Entry(self.session_id, self.log.seq, self.row, text))
+            self._number(rows_json(self.log.seq + 1, self.row, update.rows))
             for run in self.inputs.read(update.reads):
                 self.say(server.InputRead, **vars(run))
             self._hear_context(update)
