@@ -16,7 +16,7 @@ export function figuresOf(state) {
   const parts = [];
   if (metrics && metrics.rows_per_s > 0) parts.push(`${Math.round(metrics.rows_per_s).toLocaleString("en")} rows/s`);
   if (metrics && metrics.ttft_s !== null) parts.push(`first word after ${seconds(metrics.ttft_s)}`);
-  const used = metrics?.context_used_rows ?? state.rows.length;
+  const used = state.rows.length ? state.rows.at(-1).index + 1 - state.firstRow : 0;
   parts.push(`${used.toLocaleString("en")} of ${session.contextRows.toLocaleString("en")} rows`);
   return parts.join(" · ");
 }
