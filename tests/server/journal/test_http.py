@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,17 @@ def test_what_is_listed_and_exported_holds_no_token(served: Served) -> None:
             assert json.loads(text)
             assert created["resume_token"] not in text
             assert twin["resume_token"] not in text
+
+
+def test_nothing_is_shown_before_it_is_kept(served: Served, talk: Talk) -> None:
+    with served.server.state.journal._writing:  # the disk takes its time
+        talk.say(type="input.append", text="And how many bees?")
+        until_s = time.monotonic() + 1.0
+        with suppress(TimeoutError):
+            while True:
+                frame = json.loads(talk.socket.recv(timeout=max(0.0, until_s - time.monotonic())))
+                assert frame["type"] in ("metrics", "heartbeat"), frame
+        kept = served.server.state.journal.last_seq(talk.id)
+    while (event := json.loads(talk.socket.recv(timeout=20)))["type"] in ("metrics", "heartbeat"):
+        pass
+    assert event["seq"] == kept + 1
