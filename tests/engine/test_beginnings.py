@@ -254,6 +254,7 @@ def test_a_session_that_shared_in_vain_may_begin_otherwise() -> None:
     runtime.fails = True
     with pytest.raises(MemoryError):
         engine.step(sessions[:1])
+    assert sessions[0].state.num_rows == 0
     runtime.fails = False
     for each, session in zip((engine, reference), sessions, strict=True):
         session.interrupt("no", feed=Feed.PREFILL)

@@ -132,6 +132,7 @@ def test_rewind_to_every_row(own: Engine[Any]) -> None:
 def test_a_forward_that_fails_half_way(own: Engine[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Even in the second block of a long prefill, when the first has been read for good."""
     long = "o" * 300
+    monkeypatch.setattr(own, "prefill_rows", 512)
 
     def converse(fails: bool) -> list[list[Any]]:
         sessions = [own.open(own.settings(seed=s, max_rows=320)) for s in (0, 1)]

@@ -6,7 +6,7 @@ With its rows and these numbers all else that a session knows of its past can be
 from __future__ import annotations
 
 import dataclasses
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,11 @@ class Marks:
     def is_held(self) -> bool:
         """Whether the visible channel is held from the next row on."""
         return len(self.hold_changes) % 2 == 1
+
+    def starts_turn(self, row: int) -> bool:
+        """Whether a message began in this row."""
+        place = bisect_left(self.turn_starts, row)
+        return self.turn_starts[place : place + 1] == [row]
 
     def was_held(self, row: int) -> bool:
         """Whether it was held in this row."""

@@ -60,9 +60,11 @@ class Reading(Generic[StateT]):
         return []
 
     def undo(self, runtime: Runtime[StateT]) -> None:
-        """Make the states what they were."""
+        """Make the states what they were; one that was shared in vain has read nothing."""
         for piece in self.pieces:
             runtime.truncate(piece.state, piece.num_rows)
+        state, num_rows = self.session.state, self.session.num_context_rows
+        runtime.truncate(state, min(state.num_rows, num_rows))
 
 
 def plan(

@@ -64,7 +64,7 @@ class Transcript:
     ) -> Row:
         """Add the next row."""
         index, silence_id = len(self.rows), self._codec.silence_id
-        if index in self.marks.turn_starts:
+        if self.marks.starts_turn(index):
             self.turn = Turn(self._codec.layout, self._settings, self.turn.speaking)
         row = Row(
             index=index,
