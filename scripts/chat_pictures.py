@@ -15,9 +15,10 @@ import motet
 from motet.cli.local_venue import LocalVenue
 from motet.cli.token_book import TokenBook
 from motet.client import Conversation
-from motet.protocol.client_events import SessionCreate
+from motet.protocol.client_events import InputAppend, SessionCreate
 from motet.protocol.knobs import SettingsChange
 from motet.tui.app import ChatApp
+from motet.tui.composer import Composer
 from motet.tui.themes import ThemeName
 
 FIRST = "Mia has 84 cards and shares them equally with 3 friends. How many cards does each get?"
@@ -51,19 +52,14 @@ async def play(
             await pilot.press(*SECOND, "enter")
             await until(lambda: any(not row.silent[1] for row in now().rows[rows + 3 :]))
             spoken = len(now().texts[1])
-            await until(lambda: len(now().texts[1]) > spoken + 6 or now().is_at_rest)
-            await pilot.press("f2", *NEXT, "enter")
-            await until(lambda: now().is_paused and now().waiting)
-            rows = now().num_rows
-            for step in range(1, 4):  # some of it is read while Output speaks
-                await pilot.press("f3")
-                await until(lambda step=step: now().num_rows >= rows + step)
-            await pilot.press(*TYPED)
+            await until(lambda: len(now().texts[1]) > spoken or now().is_at_rest)
+            app.query_one(Composer).insert(TYPED)
+            await app.say(InputAppend(text=NEXT))
+            await until(lambda: now().waiting and now().waiting[0].num_chars_read > 6)
+            await pilot.pause(0.05)
             for key in keys:
                 await pilot.press(key)
                 await pilot.pause(0.3)
-            await until(lambda: now().metrics is not None)
-            await pilot.pause(1.2)
             picture = app.export_screenshot(title="motet chat")
     finally:
         await venue.close()

@@ -89,13 +89,26 @@ async def test_turns_are_ruled_off_and_rewound_rows_are_gone() -> None:
     async with on_stage() as stage:
         for _ in range(2):
             stage.line.turn()
-            stage.line.rows(("a", "b", None, None), (None, "c", None, None))
+            stage.line.rows(("a", "b", None, None), (None, "c", None, None), (None,) * 4)
         await stage.until(lambda: "─ 2" in stage.pane(1).text())
         assert stage.pane(1).text().split("\n")[0] == "bc"
-        stage.line.rewind(3)
+        assert stage.pane(0).text().split("\n")[0] == "a"
+        stage.line.rewind(4)
         await stage.until(lambda: stage.pane(1).text().endswith("\nb"))
         stage.line.rewind(1)
         await stage.until(lambda: stage.pane(1).text() == "b")
+
+
+async def test_who_speaks_when_a_turn_begins_ends_the_sentence_first() -> None:
+    async with on_stage() as stage:
+        stage.line.turn()
+        stage.line.rows((None, "one", None, None))
+        stage.line.turn()
+        stage.line.rows(("And", " two", None, None), (None,) * 4, (None, "three", None, None))
+        await stage.until(lambda: "three" in stage.pane(1).text())
+        assert [line[:3] for line in stage.pane(1).text().split("\n")] == ["one", "─ 2", "thr"]
+        assert stage.pane(1).text().startswith("one two\n")
+        assert stage.pane(0).text().startswith("─ 2")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -44,6 +43,8 @@ class Voice(ScrollView, can_focus=True):
         self._conversation = Conversation()
         self._following = Following()
         self._flow = Flow(1)
+        self._turn = self._ruled = 0  # turns that have begun, that were ruled off
+        self._was_silent = True
         self._lines: list[Line] = []
         self._styles: dict[str, Style] = {}
 
@@ -51,7 +52,7 @@ class Voice(ScrollView, can_focus=True):
         """Break all lines anew."""
         if self._flow.width != max(self.scrollable_content_region.width, 1):
             self._following.restart()
-            self._flow = Flow(self.scrollable_content_region.width)
+            self._restart()
         if self._conversation.channels:
             self.show(self._conversation)
 
@@ -65,7 +66,7 @@ class Voice(ScrollView, can_focus=True):
         self._conversation = conversation
         news = self._following.look(conversation)
         if news.is_again:
-            self._flow = Flow(self._flow.width)
+            self._restart()
         self._write(news.rows, news.turns)
         self._lines = self._flow.lines(after=self._pending(conversation))
         is_following = self.scroll_offset.y >= self.max_scroll_y
@@ -80,19 +81,26 @@ class Voice(ScrollView, can_focus=True):
         return "\n".join("".join(text for text, _ in line) for line in self._lines)
 
     def _write(self, rows: tuple[RowFrame, ...], turns: dict[int, int]) -> None:
-        index = self._index
-
-        def style_of(row: RowFrame) -> str:
-            if not row.given[index]:
-                return "sampled"
-            return "read" if self.channel.role == "input" else "given"
-
-        for (turn, style), some in groupby(rows, lambda r: (turns.get(r.index, 0), style_of(r))):
-            if turn > 1:
-                self._flow.rule(f"─ {turn}", "rule")
-            text = "".join(row.text[index] for row in some)
+        """Append rows. Who is in the middle of a sentence when a turn begins, ends it first."""
+        index, is_input = self._index, self.channel.role == "input"
+        for row in rows:
+            text = row.text[index]
+            self._turn = turns.get(row.index, self._turn)
+            is_between = self._was_silent or row.silent[index] or text[:1] in ("", "\n")
+            if self._turn > self._ruled and (is_input or is_between):
+                self._ruled = self._turn
+                if self._turn > 1:
+                    self._flow.rule(f"─ {self._turn}", "rule")
             if text:
-                self._flow.add(text, style)
+                given = "read" if is_input else "given"
+                self._flow.add(text, given if row.given[index] else "sampled")
+            self._was_silent = row.silent[index]
+
+    def _restart(self) -> None:
+        """Forget all that was written."""
+        self._flow = Flow(self.scrollable_content_region.width)
+        self._turn = self._ruled = 0
+        self._was_silent = True
 
     def _pending(self, conversation: Conversation) -> Iterator[Piece]:
         """What waits to be read in this channel, and what the server has not taken yet."""
