@@ -79,12 +79,14 @@ def test_what_is_no_journal_is_refused_and_left_alone(
     make, reason = _WRONG[name]
     path = tmp_path / "j.db"
     make(path)
+    path.chmod(0o755)
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(JournalError) as told:
         kind(path).get("a")
     assert reason in str(told.value)
     assert "\n" not in str(told.value)
     assert (path.read_bytes() if path.is_file() else None) == before
+    assert path.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("kind", [Journal, JournalReader])

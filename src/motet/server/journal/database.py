@@ -62,11 +62,12 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     with told(str(path)):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
         is_new = path.stat().st_size == 0
     if not is_new:
-        with closing(open_for_reading(path)):  # before anything is written to the file
+        with closing(open_for_reading(path)):  # before anything is changed
             pass
+    with told(str(path)):
+        path.chmod(0o600)
     with told(str(path)):
         connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
