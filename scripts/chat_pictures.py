@@ -73,7 +73,6 @@ async def main(folder: Path) -> None:
     await play(folder, "chat-score", (100, 30), "dark", ("f6", "left", "left", "left"))
     await play(folder, "chat-dials", (80, 24), "dark", ("f8", "down"))
     await play(folder, "chat-light", (140, 40), "light", ())
-    await play(folder, "chat-plain", (80, 24), "plain", ())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from textual.widgets import OptionList
 
 from motet.protocol import client_events as said
@@ -35,22 +34,25 @@ async def test_enter_says_it_while_the_model_speaks() -> None:
         assert len(stage.said) == 1
 
 
-@pytest.mark.parametrize(
-    ("key", "event"),
-    [
-        ("escape", said.Interrupt()),
-        ("f2", said.Pause()),
-        ("f3", said.Step()),
-        ("f4", said.Hold()),
-        ("f7", said.Fork()),
-        ("ctrl+r", said.InputClear()),
-    ],
-)
-async def test_a_key_says_its_event(key: str, event: said.ClientEvent) -> None:
+EVENTS = {
+    "escape": said.Interrupt(),
+    "f2": said.Pause(),
+    "f3": said.Step(),
+    "f4": said.Hold(),
+    "f7": said.Fork(),
+    "ctrl+r": said.InputClear(),
+}
+
+
+async def test_a_key_says_its_event_wherever_the_focus_is() -> None:
     async with on_stage() as stage:
         await speaking(stage)
-        await stage.press(key)
-        assert await stage.until_said() == event
+        for focused in (stage.composer, stage.pane(2)):
+            focused.focus()
+            for key, event in EVENTS.items():
+                count = len(stage.said)
+                await stage.press(key)
+                assert await stage.until_said(count + 1) == event, key
 
 
 async def test_pause_and_hold_are_undone_by_the_same_keys() -> None:

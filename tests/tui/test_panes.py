@@ -111,16 +111,19 @@ async def test_who_speaks_when_a_turn_begins_ends_the_sentence_first() -> None:
         assert stage.pane(0).text().startswith("─ 2")
 
 
+MANY = [("In", "input"), ("Out", "output"), *((f"T{n}", "thought") for n in range(7))]
+
+
 @pytest.mark.parametrize(
-    "channels",
+    ("channels", "size"),
     [
-        [("Assistant", "output")],
-        [("In", "input"), ("Out", "output")],
-        [("In", "input"), ("Out", "output"), *((f"T{n}", "thought") for n in range(7))],
-        [("[b]In[/b]", "input"), ("Ünï 漢字", "output"), ("{x}", "thought")],
+        ([("Assistant", "output")], (80, 24)),
+        ([("In", "input"), ("Out", "output")], (30, 12)),
+        (MANY, (80, 24)),
+        (MANY, (30, 12)),
+        ([("[b]In[/b]", "input"), ("Ünï 漢字", "output"), ("{x}", "thought")], (80, 24)),
     ],
 )
-@pytest.mark.parametrize("size", [(80, 24), (30, 12)])
 async def test_any_channels_in_any_size(
     channels: list[tuple[str, str]], size: tuple[int, int]
 ) -> None:

@@ -73,22 +73,19 @@ async def test_a_server_that_is_not_there_is_told_calmly() -> None:
         await stage.until_shown("… opening")
 
 
-@pytest.mark.parametrize(
-    ("happening", "shown"),
-    [
-        ("waiting", "in line, place 3"),
-        ("going_away", "the server is stopping"),
-        ("closed", "opened elsewhere"),
-        ("filling", "the oldest rows will leave"),
-        ("rolled", "sees rows from 7 on"),
-        ("failed", "The turn failed"),
-    ],
-)
-async def test_what_happens_to_the_session_is_told(happening: str, shown: str) -> None:
+async def test_what_happens_to_the_session_is_told() -> None:
     async with on_stage() as stage:
         stage.line.turn()
-        stage.line.happen(happening)
-        await stage.until_shown(shown)
+        for happening, shown in (
+            ("filling", "the oldest rows will leave"),
+            ("rolled", "sees rows from 7 on"),
+            ("failed", "The turn failed"),
+            ("going_away", "the server is stopping"),
+            ("waiting", "in line, place 3"),
+            ("closed", "opened elsewhere"),
+        ):
+            stage.line.happen(happening)
+            await stage.until_shown(shown)
 
 
 def looks(stage: Stage) -> set[tuple[str, str]]:
