@@ -48,15 +48,18 @@ def tasks(served: Served) -> set[str]:
     return asyncio.run_coroutine_threadsafe(names(), loop).result(30)
 
 
-def left_over(served: Served, usual: set[str]) -> list[object]:
-    """What clients that have gone left in the server."""
+def left_over(served: Served, usual: set[str]) -> list[str]:
+    """What clients that have gone left in the server, in words: an object would stay by it."""
     state = served.server.state
-    found: list[object] = [task for task in tasks(served) if task not in usual]
-    found += list(served.server.server_state.connections)
-    found += [n for n in (state.num_inside, state.decoding.num_running,
-                          state.decoding.num_waiting) if n]  # fmt: skip
+    found = [task for task in tasks(served) if task not in usual]
+    counts = {
+        "connections": len(served.server.server_state.connections), "inside": state.num_inside,
+        "running": state.decoding.num_running, "waiting": state.decoding.num_waiting,
+        "places": state.decoding.line.num_taken,
+    }  # fmt: skip
+    found += [f"{count} {name}" for name, count in counts.items() if count]
     gc.collect()
-    found += [it for it in gc.get_objects() if type(it) in (LiveSession, _LiveSocket)]
+    found += [repr(it) for it in gc.get_objects() if type(it) in (LiveSession, _LiveSocket)]
     return found
 
 

@@ -267,16 +267,17 @@ class Hub:
             return True
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(BEAT_S)
-            now = loop.time()
-            if self.decoding.num_waiting:
-                self._spawn(self._make_room())
-            for live in list(self._sessions.values()):
-                live.beat(BEAT_S, now)
-                if live.is_idle and now - live.left_s >= self._idle_s:
-                    self._spawn(self._put_away(live))
+            self._beat_once(asyncio.get_running_loop().time())
+
+    def _beat_once(self, now: float) -> None:
+        if self.decoding.num_waiting:
+            self._spawn(self._make_room())
+        for live in list(self._sessions.values()):
+            live.beat(BEAT_S, now)
+            if live.is_idle and now - live.left_s >= self._idle_s:
+                self._spawn(self._put_away(live))
 
     def _spawn(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         task = asyncio.get_running_loop().create_task(work)
