@@ -178,5 +178,5 @@ def _check_terminal() -> None:
 
 def _theme() -> ThemeName:
     """Our colours where the terminal has enough of them, its own ones elsewhere, or none."""
-    depth = Console().color_system
-    return "dark" if depth in ("truecolor", "256") else "plain"
+    has_colours = Console().color_system in ("truecolor", "256") and "NO_COLOR" not in os.environ
+    return "dark" if has_colours else "plain"
