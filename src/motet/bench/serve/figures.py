@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from motet.bench.serve.request import Kind, Request
 
@@ -67,8 +68,9 @@ class Window:
 class Figures:
     """Seconds, rows and tokens of the steady users; of all users where the name says so.
 
-    row_s: time of a row as one session meets it. mean_batch: sessions in a row step, the mean, as
-    rows/s and the time of a row imply; None without rows. failures: of all users, by kind.
+    row_s: time of a row as one session meets it. mean_batch: sessions in a row step, the mean: the
+    time that all users spent between rows by the time there was; None without rows. failures:
+    of all users, by kind.
     """
 
     seconds: float
@@ -93,6 +95,12 @@ def figures_of(requests: Sequence[Request], window: Window) -> Figures:
     steady = [r for r in counted if r.kind is Kind.STEADY and r.is_answered]
     rows = percentiles(gap for request in steady for gap in request.row_gaps)
     num_rows = sum(n for r in requests for at, n in r.rows_at if window.holds(at))
+    active_s = sum(
+        at - before
+        for r in requests
+        for (before, _), (at, _) in pairwise(r.rows_at)
+        if window.holds(at)
+    )
     ended = [r for r in requests if r.ended_at is not None and window.holds(r.ended_at)]
     num_ended = sum(r.kind is Kind.STEADY and r.failure is None for r in ended)
     spoken: Counter[str] = Counter()
@@ -109,7 +117,7 @@ def figures_of(requests: Sequence[Request], window: Window) -> Figures:
         all_rows_per_s=num_rows / window.seconds,
         all_spoken_per_s=sum(spoken.values()) / window.seconds,
         spoken=dict(spoken),
-        mean_batch=None if rows.mean is None else num_rows / window.seconds * rows.mean,
+        mean_batch=active_s / window.seconds if rows.n else None,
         num_slow=sum(r.kind is Kind.SLOW and r.is_answered for r in counted),
         num_killed=sum(r.kind is Kind.KILLED and r.is_answered for r in counted),
         failures=dict(Counter(r.failure for r in requests if r.failure is not None)),
