@@ -48,6 +48,7 @@ def _take(browser_path: str, url: str) -> None:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         _beginning(_page(browser, url, "light", DESKTOP))
         _conversation(_page(browser, url, "light", DESKTOP), _page(browser, url, "dark", DESKTOP))
+        _knobs(_page(browser, url, "light", DESKTOP))
         _phone(_page(browser, url, "light", PHONE))
         browser.close()
 
@@ -79,14 +80,17 @@ def _conversation(light: Page, dark: Page) -> None:
         page.fill("#composer-text", "Spell cat backwards.")
         page.wait_for_timeout(300)
         page.screenshot(path=DOCS / name)
-    light.click("#toggle-sampling")
-    light.keyboard.press("Alt+P")
-    light.wait_for_selector("#stop:disabled")
-    light.focus("#score-body")
+
+
+def _knobs(page: Page) -> None:
+    _say(page, QUESTION)
+    page.locator(".ending").last.get_by_text("rows in").wait_for()
+    page.click("#toggle-sampling")
+    page.focus("#score-body")
     for _ in range(6):
-        light.keyboard.press("ArrowLeft")
-    light.wait_for_timeout(300)
-    light.screenshot(path=DOCS / "page-sampling.png")
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    page.screenshot(path=DOCS / "page-sampling.png")
 
 
 def _phone(page: Page) -> None:
