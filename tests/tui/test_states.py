@@ -113,11 +113,11 @@ async def test_without_colour_every_state_still_looks_its_own(
         await stage.write("typed")
         await stage.until(lambda: "▸ waiting" in stage.pane(0).text())
         await stage.pilot.pause(0.1)
-        styles = dict(looks(stage))
-        assert styles["readit"] == "bold"
-        assert styles["▸ waiting"] == "dim italic"
-        assert styles["sampled"] == ""
-        assert styles["putthere"] == "underline"
+        expected = {
+            ("readit", "bold"), ("▸ waiting", "dim italic"), ("sampled", ""),
+            ("putthere", "underline"), ("typed", ""),
+        }  # fmt: skip
+        assert expected <= looks(stage)
         from textual.filter import NoColor
 
         assert any(isinstance(one, NoColor) for one in stage.app._filters)

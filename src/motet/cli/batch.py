@@ -91,9 +91,9 @@ def _decode(
                     running[item.id] = _start(engine, settings, item)
             except InputError as error:
                 broken, is_exhausted = error, True
-        for _, _, error in engine.step(list(running.values())):
-            if error is not None:
-                raise error
+        for _, _, failure in engine.step(list(running.values())):
+            if failure is not None:
+                raise failure
         for id_, session in list(running.items()):
             if not session.is_active:
                 del running[id_]
