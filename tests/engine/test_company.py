@@ -55,7 +55,7 @@ schedules = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6), max_si
 def test_any_company_gives_the_same(found: list[Plan], schedule: list[list[int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = dreaming_engine(prefill_rows=4)
-        assert check_company(engine, found, schedule, Path(folder)) > 5
+        assert check_company(engine, found, schedule, Path(folder)) >= 1
 
 
 PLANS = [
