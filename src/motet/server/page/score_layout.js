@@ -89,9 +89,9 @@ export function goesOn(before, row, channel) {
 export function describe(row, channels) {
   const parts = channels.map(({ name }, channel) => {
     if (row.silent[channel]) return `${name} rests`;
+    if (row.text[channel] === "") return `${name} ends or is inside a character`;
     const word = lyric(row.text[channel]);
-    const how = row.given[channel] ? "given" : "says";
-    return word ? `${name} ${how} “${word}”` : `${name} ends or is inside a character`;
+    return `${name} ${row.given[channel] ? "given" : "says"} ${word ? `“${word}”` : "a space"}`;
   });
   return `Row ${row.index}: ${parts.join(", ")}`;
 }
