@@ -35,7 +35,7 @@ def test_it_is_small() -> None:
 @pytest.mark.slow
 def test_it_solves_problems_of_unseen_templates_and_ends(attempts: list[Attempt]) -> None:
     assert len(attempts) == NUM_PROBLEMS
-    assert sum(a.is_right for a in attempts) >= 0.60 * NUM_PROBLEMS  # measured: 0.73 of 500
+    assert sum(a.is_right for a in attempts) >= 0.60 * NUM_PROBLEMS  # measured: 0.69 of 500
     assert sum(a.ended for a in attempts) >= 0.95 * NUM_PROBLEMS
 
 
@@ -67,15 +67,32 @@ def test_think_notes_numbers_while_the_user_still_speaks(engine: Engine[NativeSt
     assert "53" in noted
 
 
-@pytest.mark.xfail(strict=True, reason="this training of motet-tiny has not learned to object")
-def test_skeptical_objects_to_a_wrong_step(engine: Engine[NativeState]) -> None:
+def test_skeptical_objects_to_a_wrong_step_and_think_corrects_it(
+    engine: Engine[NativeState],
+) -> None:
     session = engine.open()
     session.give("What is 47 + 38?")
     while session.turn.silent_input_rows < 1:
         engine.step([session])
     session.put("Think", "\n47+38: 7+8=17, 4+3+1=8 -> 87.")
-    list(engine.stream(session))
-    assert "no, 7+8=15" in session.text("Skeptical")
+    engine.finish([session])
+    assert session.text("Skeptical").split("\n")[0].endswith(" no")
+    assert session.text("Think").endswith("-> 85.")
+    assert "85" in session.text("Output")
+
+
+def test_output_stops_when_the_user_says_so(engine: Engine[NativeState]) -> None:
+    session = engine.open()
+    session.give(
+        "Tom has 47 apples. He buys 38 more and gives 12 to Anna. "
+        "How many apples does Tom have now?"
+    )
+    while session.turn.ttft_rows is None:
+        engine.step([session])
+    session.interrupt("Stop.")
+    engine.finish([session])
+    assert "73" not in session.text("Output")
+    assert session.stopped_by == StopReason.END
 
 
 def test_it_talks_about_itself(engine: Engine[NativeState]) -> None:
