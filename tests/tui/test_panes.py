@@ -175,6 +175,7 @@ async def test_a_pane_that_was_scrolled_up_stays() -> None:
         stage.pane(1).focus()
         await stage.press("pageup")
         await stage.until(lambda: stage.pane(1).scroll_offset.y < end)
+        await stage.pilot.wait_for_scheduled_animations()
         here = stage.pane(1).scroll_offset.y
         stage.line.rows((None, "more\nand more\n", None, None))
         await stage.until(lambda: "and more" in stage.pane(1).text())

@@ -46,6 +46,12 @@ class Terminal:
             time.sleep(0.1)
         return self.screen()
 
+    def until_gone(self, text: str) -> None:
+        end_s = time.monotonic() + PATIENCE_S
+        while text in self.screen():
+            assert time.monotonic() < end_s, f"{text} still in\n{self.screen()}"
+            time.sleep(0.5)
+
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
@@ -69,6 +75,7 @@ def test_a_conversation_in_a_real_terminal(terminal: Terminal, tmp_path: Path) -
     terminal.press("F1")
     terminal.until_shown("help", "end the turn now")
     terminal.press("Escape")
+    terminal.until_gone("end the turn now")
     terminal.run("resize-window", "-x", "120", "-y", "40")
     terminal.until_shown("silence −", "row ")
     terminal.press("C-o")

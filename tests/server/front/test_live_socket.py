@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -161,7 +160,8 @@ def test_a_frame_too_large_ends_it(serve: Serve) -> None:
     for parts in (["x" * 2001], ["x" * 1001, "x" * 1001]):
         with served.connect() as socket:
             created(socket)
-            socket.send(iter(parts))
+            with contextlib.suppress(ConnectionClosed):  # the server need not wait for the rest
+                socket.send(iter(parts))
             assert closing(socket)[0] == 1009
 
 
@@ -308,5 +308,4 @@ def test_what_is_of_the_moment_repeats_the_seq(socket: ClientConnection) -> None
     say(socket, type="hold")
     seq = hear(socket, "session.updated")["seq"]
     socket.send("nonsense")
-    told = json.loads(socket.recv(timeout=20))
-    assert (told["type"], told["seq"] >= seq) == ("error", True)
+    assert hear(socket, "error")["seq"] >= seq
