@@ -46,17 +46,6 @@ class Terminal:
             time.sleep(0.1)
         return self.screen()
 
-    def resize_until_shown(self, *texts: str) -> None:
-        """One resize may be lost while a screen closes; a later one is drawn."""
-        for width in (120, 121) * 5:
-            self.run("resize-window", "-x", str(width), "-y", "40")
-            end_s = time.monotonic() + 5.0
-            while time.monotonic() < end_s:
-                if all(text in self.screen() for text in texts):
-                    return
-                time.sleep(0.2)
-        raise AssertionError(f"{texts} not in\n{self.screen()}")
-
     def until_gone(self, text: str) -> None:
         end_s = time.monotonic() + PATIENCE_S
         while text in self.screen():
@@ -87,7 +76,6 @@ def test_a_conversation_in_a_real_terminal(terminal: Terminal, tmp_path: Path) -
     terminal.until_shown("help", "end the turn now")
     terminal.press("Escape")
     terminal.until_gone("end the turn now")
-    terminal.resize_until_shown("silence −", "row ")
     terminal.press("C-o")
     terminal.until_shown("conversations", "What is 20+30?")
     terminal.press("Escape")
