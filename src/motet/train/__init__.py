@@ -1,1 +1,1 @@
-"""Training of the embedded model: configuration, batches, loss, optimizers, the loop, export."""
+"""Training: objective and batches, the Trainer around them, and all that a run writes."""

@@ -1,6 +1,6 @@
 """Begin a larger run from a smaller one: more layers, more experts.
 
-    python -m motet.train.grow OLD_CONFIG OLD_FOLDER CONFIG FOLDER
+    python -m motet.train.tiny.grow OLD_CONFIG OLD_FOLDER CONFIG FOLDER
 
 New layers stand behind the first two thirds. Each copies the last layer of its kind before it, with
 outputs of zero, so that at first it changes nothing. New experts are noisy copies of old ones,
@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from motet.errors import MotetError, SettingError
-from motet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
-from motet.train.config import TrainConfig, read_config
-from motet.train.loop import CHECKPOINT_FILE
-from motet.train.model import build_model
-from motet.train.optimizers import build_optimizers
-from motet.train.team import Team
-from motet.train.vocabulary import TOKENIZER_FILE, prepare_tokenizer
+from motet.train.tiny.checkpoint import Progress, load_checkpoint, save_checkpoint
+from motet.train.tiny.config import TrainConfig, read_config
+from motet.train.tiny.loop import CHECKPOINT_FILE
+from motet.train.tiny.model import build_model
+from motet.train.tiny.optimizers import build_optimizers
+from motet.train.tiny.team import Team
+from motet.train.tiny.vocabulary import TOKENIZER_FILE, prepare_tokenizer
 
 __all__ = ["grow", "layer_sources", "widen_experts"]
 

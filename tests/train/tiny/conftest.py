@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from motet.train.config import DataConfig, ModelConfig, OptimConfig, TrainConfig
+from motet.train.tiny.config import DataConfig, ModelConfig, OptimConfig, TrainConfig
 
 MICRO_MODEL = ModelConfig(
     layers="ca", width=16, num_heads=2, num_kv_heads=1, num_dense_layers=1, dense_width=16,

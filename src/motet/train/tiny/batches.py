@@ -19,7 +19,7 @@ from torch import Tensor
 from motet.data.tiny.conversation import Conversation, Target
 from motet.data.tiny.mixture import TaskSource, draw_conversation
 from motet.data.tiny.tokenizer import SILENCE, token_id
-from motet.train.config import DataConfig
+from motet.train.tiny.config import DataConfig
 
 __all__ = ["Batch", "BatchStream", "Position", "collate"]
 

@@ -11,12 +11,12 @@ import torch
 from motet.errors import SettingError
 from motet.runtime.torch.multistream import MultiStreamModel
 from motet.runtime.torch.streams import WholeGrids
-from motet.train.checkpoint import load_checkpoint
-from motet.train.config import TrainConfig
-from motet.train.grow import grow, layer_sources, widen_experts
-from motet.train.loop import CHECKPOINT_FILE, train
-from motet.train.model import build_model
-from motet.train.vocabulary import prepare_tokenizer
+from motet.train.tiny.checkpoint import load_checkpoint
+from motet.train.tiny.config import TrainConfig
+from motet.train.tiny.grow import grow, layer_sources, widen_experts
+from motet.train.tiny.loop import CHECKPOINT_FILE, train
+from motet.train.tiny.model import build_model
+from motet.train.tiny.vocabulary import prepare_tokenizer
 
 
 @pytest.fixture

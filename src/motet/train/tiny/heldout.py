@@ -1,6 +1,6 @@
 """How many problems a model answers right, ends by itself on, and answers without a voice.
 
-    python -m motet.train.heldout MODEL --num-problems 500 --seed 1 [--silence Think] [--family sum]
+    python -m motet.train.tiny.heldout MODEL --num-problems 500 --seed 1 [--silence Think] [--family sum]
 
 Without a family the problems come from templates that are never trained on, and whose failures
 nobody looks at: they are not printed. `--family development` takes templates that are not trained
@@ -40,7 +40,7 @@ def tasks_of(family: str | None, num_problems: int, seed: int) -> list[Task]:
 
 def main(arguments: list[str]) -> int:
     """Print failures (of a family) as lines of JSON, then the shares; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m motet.train.heldout")
+    parser = argparse.ArgumentParser(prog="python -m motet.train.tiny.heldout")
     parser.add_argument("model")
     parser.add_argument("--num-problems", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from motet.errors import CheckpointError
-from motet.train.batches import Position
+from motet.train.tiny.batches import Position
 
 __all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
 

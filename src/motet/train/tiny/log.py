@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from motet.train.checkpoint import Progress
+from motet.train.tiny.checkpoint import Progress
 
 __all__ = ["Window"]
 

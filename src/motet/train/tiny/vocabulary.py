@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from motet.data.tiny.mixture import TaskSource
 from motet.data.tiny.tokenizer import train_tokenizer
-from motet.train.config import TrainConfig
+from motet.train.tiny.config import TrainConfig
 
 __all__ = ["TOKENIZER_FILE", "prepare_tokenizer", "task_source"]
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from motet.train.balance import ExpertBalance
-from motet.train.batches import BatchStream
-from motet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
-from motet.train.config import TrainConfig
-from motet.train.log import Window
-from motet.train.loss import batch_loss, total_weight
-from motet.train.model import build_model
-from motet.train.optimizers import build_optimizers, set_rates
-from motet.train.team import Team, run_as_team
-from motet.train.vocabulary import prepare_tokenizer, task_source
+from motet.train.tiny.balance import ExpertBalance
+from motet.train.tiny.batches import BatchStream
+from motet.train.tiny.checkpoint import Progress, load_checkpoint, save_checkpoint
+from motet.train.tiny.config import TrainConfig
+from motet.train.tiny.log import Window
+from motet.train.tiny.loss import batch_loss, total_weight
+from motet.train.tiny.model import build_model
+from motet.train.tiny.optimizers import build_optimizers, set_rates
+from motet.train.tiny.team import Team, run_as_team
+from motet.train.tiny.vocabulary import prepare_tokenizer, task_source
 
 __all__ = ["CHECKPOINT_FILE", "LOG_FILE", "train"]
 

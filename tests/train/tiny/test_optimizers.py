@@ -6,12 +6,12 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from motet.train.balance import ExpertBalance
-from motet.train.config import OptimConfig, TrainConfig
-from motet.train.model import build_model
-from motet.train.muon import Muon, orthogonalise
-from motet.train.optimizers import build_optimizers, set_rates
-from motet.train.team import Team
+from motet.train.tiny.balance import ExpertBalance
+from motet.train.tiny.config import OptimConfig, TrainConfig
+from motet.train.tiny.model import build_model
+from motet.train.tiny.muon import Muon, orthogonalise
+from motet.train.tiny.optimizers import build_optimizers, set_rates
+from motet.train.tiny.team import Team
 from tests.train.test_loop import small_tokenizer
 
 

@@ -7,7 +7,7 @@ import pytest
 from motet.data.tiny.lines import Task
 from motet.eval.answers import Attempt
 from motet.eval.intervals import wilson
-from motet.train.heldout import FAMILIES, main, tasks_of
+from motet.train.tiny.heldout import FAMILIES, main, tasks_of
 
 
 def attempt(output: str) -> Attempt:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from motet.train.team import Team
+from motet.train.tiny.team import Team
 
 __all__ = ["Muon", "orthogonalise"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from motet.errors import SettingError
-from motet.train.config import OptimConfig, TrainConfig, read_config
-from motet.train.grow import layer_sources
-from motet.train.optimizers import rate_at
+from motet.train.tiny.config import OptimConfig, TrainConfig, read_config
+from motet.train.tiny.grow import layer_sources
+from motet.train.tiny.optimizers import rate_at
 
-RUN = Path(__file__).parents[2] / "runs" / "motet-tiny"
+RUN = Path(__file__).parents[3] / "runs" / "motet-tiny"
 
 
 def write(tmp_path: Path, text: str) -> Path:

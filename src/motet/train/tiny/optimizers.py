@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from motet.train.config import OptimConfig
-from motet.train.muon import Muon
-from motet.train.team import Team
+from motet.train.tiny.config import OptimConfig
+from motet.train.tiny.muon import Muon
+from motet.train.tiny.team import Team
 
 __all__ = ["build_optimizers", "rate_at", "set_rates"]
 

@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 from motet.data.tiny.conversation import Target
 from motet.runtime.torch.multistream import MultiStreamModel
 from motet.runtime.torch.streams import WholeGrids
-from motet.train.batches import Batch
-from motet.train.config import OptimConfig
+from motet.train.tiny.batches import Batch
+from motet.train.tiny.config import OptimConfig
 
 __all__ = ["Loss", "batch_loss", "total_weight", "weights_of"]
 

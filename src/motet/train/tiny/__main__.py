@@ -1,4 +1,4 @@
-"""`python -m motet.train CONFIG FOLDER`: train, or go on training, in FOLDER."""
+"""`python -m motet.train.tiny CONFIG FOLDER`: train, or go on training, in FOLDER."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from motet.errors import MotetError, SettingError
-from motet.train.config import read_config
-from motet.train.loop import train
+from motet.train.tiny.config import read_config
+from motet.train.tiny.loop import train
 
 
 def main(arguments: list[str]) -> int:

@@ -21,14 +21,14 @@ from motet.data.tiny.tokenizer import train_tokenizer
 from motet.errors import CheckpointError
 from motet.formats.directory import read_directory
 from motet.runtime.torch.checkpoint import load_model
-from motet.train.batches import Batch, BatchStream, Position
-from motet.train.checkpoint import load_checkpoint
-from motet.train.config import OptimConfig, TrainConfig
-from motet.train.export import export
-from motet.train.loop import CHECKPOINT_FILE, LOG_FILE, train
-from motet.train.loss import batch_loss, total_weight
-from motet.train.model import build_model
-from motet.train.probe import probe
+from motet.train.tiny.batches import Batch, BatchStream, Position
+from motet.train.tiny.checkpoint import load_checkpoint
+from motet.train.tiny.config import OptimConfig, TrainConfig
+from motet.train.tiny.export import export
+from motet.train.tiny.loop import CHECKPOINT_FILE, LOG_FILE, train
+from motet.train.tiny.loss import batch_loss, total_weight
+from motet.train.tiny.model import build_model
+from motet.train.tiny.probe import probe
 
 
 @cache

@@ -9,7 +9,7 @@ from motet.data.tiny.conversation import CHANNELS
 from motet.data.tiny.tokenizer import END, SILENCE, token_id
 from motet.runtime.torch.multistream import MultiStreamModel
 from motet.streams.layout import ConvMode, Layout, SpecialToken
-from motet.train.config import ModelConfig
+from motet.train.tiny.config import ModelConfig
 
 __all__ = ["build_model", "layout_of"]
 

@@ -14,7 +14,7 @@ import torch
 
 from motet.data.tiny.conversation import CHANNELS, Conversation, Target
 from motet.runtime.torch.multistream import MultiStreamModel
-from motet.train.batches import collate
+from motet.train.tiny.batches import collate
 
 __all__ = ["Probe", "probe"]
 

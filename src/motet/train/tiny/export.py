@@ -1,6 +1,6 @@
 """A checkpoint of a run as a model directory that `motet.load` opens.
 
-    python -m motet.train.export CONFIG FOLDER MODEL_DIRECTORY
+    python -m motet.train.tiny.export CONFIG FOLDER MODEL_DIRECTORY
 
 Weights are stored as float16, half the size; the figures of the model card are those of the stored
 weights. The model is measured with greedy decoding, so that is what it recommends.
@@ -16,11 +16,11 @@ from transformers import GenerationConfig
 from motet.errors import MotetError, SettingError
 from motet.formats.tensors import WEIGHTS_FILE
 from motet.runtime.torch.checkpoint import save_model
-from motet.train.checkpoint import Progress, load_checkpoint
-from motet.train.config import TrainConfig, read_config
-from motet.train.loop import CHECKPOINT_FILE
-from motet.train.model import build_model
-from motet.train.vocabulary import TOKENIZER_FILE, prepare_tokenizer
+from motet.train.tiny.checkpoint import Progress, load_checkpoint
+from motet.train.tiny.config import TrainConfig, read_config
+from motet.train.tiny.loop import CHECKPOINT_FILE
+from motet.train.tiny.model import build_model
+from motet.train.tiny.vocabulary import TOKENIZER_FILE, prepare_tokenizer
 
 __all__ = ["export"]
 

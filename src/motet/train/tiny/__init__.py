@@ -1,0 +1,1 @@
+"""The loop that made the first embedded model: its config, batches, loss, optimizers, export."""
