@@ -61,6 +61,10 @@ class InputError(MotetError):
     """A text, a message or an input file is empty, too long or malformed."""
 
 
+class DataError(MotetError):
+    """A dataset or a corpus is broken, unfinished, of another kind, or made in another way."""
+
+
 class BenchError(MotetError):
     """A measurement can't be made: an unknown shape, no room for it, or no peer to measure."""
 

@@ -32,6 +32,7 @@ _COMMANDS = {
     "convert": "motet.cli.convert:convert",
     "bench": "motet.cli.bench:bench",
     "eval": "motet.cli.eval:evaluate",
+    "data": "motet.cli.data:data",
     "sessions": "motet.cli.sessions:sessions",
 }
 """Where each command is; a module is imported only for its own command, or to list them all."""

@@ -1,0 +1,19 @@
+"""`motet data`: datasets of conversations, made, changed, checked and measured.
+
+A subcommand is a file of this folder. What takes long to import is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import typer
+
+data = typer.Typer(
+    help="Make, check and measure datasets of conversations.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@data.callback()
+def _family() -> None:
+    """Make, check and measure datasets of conversations."""
