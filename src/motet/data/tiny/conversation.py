@@ -43,11 +43,15 @@ class Target(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """tokens [R, C] and targets [R, C] (values of `Target`), and the tasks they came from."""
+    """tokens [R, C] and targets [R, C] (values of `Target`), and the tasks they came from.
+
+    planted: the rows in which a wrong line ends.
+    """
 
     tokens_RC: Tokens
     targets_RC: NDArray[np.uint8]
     tasks: tuple[Task, ...]
+    planted: tuple[int, ...] = ()
 
 
 def compose(
@@ -58,22 +62,27 @@ def compose(
     mistake_share: float = 0.0,
     prefilled: bool = False,
     interrupted: bool = False,
+    doubted: bool = True,
 ) -> Conversation:
     """Set tasks one after the other; row 0 is silent, so are rows between and two at the end.
 
+    doubted: with Skeptical; without it there are three channels, and no mistakes to be planted.
     interrupted: the User asks the next thing in the middle of the work or of the reply; whoever
     speaks ends as soon as it can know.
     """
-    parts = user, output, think, skeptical = Part(), Part(), Part(), Part()
+    user, output, think, skeptical = Part(), Part(), Part(), Part() if doubted else None
+    assert doubted or not mistake_share, "a mistake needs somebody who objects"
     turn = Turn(tokenizer, user, output, think, skeptical, rng, mistake_share, prefilled)
+    parts = turn.parts
     row = 1
     for number, task in enumerate(tasks, start=1):
         began, row = row, turn.write(task, row)
         if interrupted and number < len(tasks):
             row = rng.randint(user.free_row + 1, row)
-            for part in (output, think, skeptical):
+            for part in parts[1:]:
                 part.break_off(began, row + LAG, token_id(tokenizer, END))
             user.free_row = row
+            turn.planted = [planted for planted in turn.planted if planted < row + LAG]
             continue
         row += rng.randint(1, 4)
         for part in parts:
@@ -88,5 +97,5 @@ def compose(
         targets_RC[list(part.decisions), channel] = Target.DECISION
         targets_RC[list(part.unlearned), channel] = Target.NONE
     targets_RC[0] = Target.NONE
-    targets_RC[:, [c.role is Role.INPUT for c in CHANNELS]] = Target.NONE
-    return Conversation(tokens_RC, targets_RC, tuple(tasks))
+    targets_RC[:, [c.role is Role.INPUT for c in CHANNELS[: len(parts)]]] = Target.NONE
+    return Conversation(tokens_RC, targets_RC, tuple(tasks), tuple(turn.planted))

@@ -5,15 +5,45 @@ A slip falsifies one fact of the line; a mix-up does another operation or takes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from motet.data.tiny.arithmetic import Slip, Step, evaluate, num_facts, write
+from motet.data.tiny.lines import Line, Task
+from motet.data.tiny.number_words import find_numbers
 
-__all__ = ["plant"]
+__all__ = ["Written", "plant", "written_lines"]
 
 _SHARE_OF_SLIPS = 0.65
 _MAX_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A line as Think writes it: `text`, which is not that of `line` if it is a planted mistake."""
+
+    text: str
+    line: Line
+    is_last: bool
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a mistake is planted here; the right line then follows."""
+        return self.text != self.line.text
+
+
+def written_lines(task: Task, rng: Random, mistake_share: float) -> Iterator[Written]:
+    """The working of a task; with probability `mistake_share` one line is first written wrong."""
+    places = [i for i, line in enumerate(task.lines) if line.step is not None]
+    is_misled = bool(places) and rng.random() < mistake_share
+    mistake_at = rng.choice(places) if is_misled else None
+    for index, line in enumerate(task.lines):
+        is_last = index + 1 == len(task.lines)
+        if index == mistake_at and line.step is not None:
+            numbers = [number.value for number in find_numbers(task.question)]
+            yield Written(plant(line.step, numbers, rng), line, is_last)
+        yield Written(line.text, line, is_last)
 
 
 def plant(step: Step, numbers: Sequence[int], rng: Random) -> str:

@@ -5,23 +5,38 @@ Conversation number i of a seed is always the same, whoever asks for it and in w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from importlib.resources import as_file, files
 from random import Random
 
 from tokenizers import Tokenizer
 
+from motet.data.tiny.arrangement import Arrangement
 from motet.data.tiny.conversation import Conversation, compose
 from motet.data.tiny.disguise import Disguise, begin_needlessly
 from motet.data.tiny.letters import draw_letter_task
 from motet.data.tiny.lines import Task
 from motet.data.tiny.problems import draw_problem
+from motet.data.tiny.sequence import compose_sequence
+from motet.data.tiny.split import Split, split_of
 from motet.data.tiny.story import compose_story
 from motet.data.tiny.sums import draw_sum
 from motet.data.tiny.talk import draw_stop, draw_talk
 from motet.data.tiny.templates import Template, read_templates
+from motet.errors import SettingError
 
-__all__ = ["Shares", "TaskSource", "draw_conversation", "held_out_problems", "load_templates"]
+__all__ = [
+    "FAMILIES",
+    "Shares",
+    "TaskSource",
+    "draw_conversation",
+    "draw_task",
+    "held_out_problems",
+    "load_templates",
+]
+
+FAMILIES = ("story", "problem", "gsm8k", "sum", "letters", "talk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,21 @@ class Shares:
     disguised: float = 0.5
     needless: float = 0.05
 
+    @classmethod
+    def changed(cls, values: Mapping[str, float]) -> Shares:
+        """The defaults with other `values`; a family that is named leaves out those that are not.
+
+        SettingError for an unknown name, or if no family has a share.
+        """
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(values.keys() - set(known)):
+            raise SettingError("share", expected=f"one of {', '.join(known)}", got=unknown[0])
+        alone = dict.fromkeys(FAMILIES, 0.0) if values.keys() & set(FAMILIES) else {}
+        shares = cls(**(alone | dict(values)))
+        if not any(getattr(shares, family) for family in FAMILIES):
+            raise SettingError("shares", expected="a family with more than 0", got=dict(values))
+        return shares
+
 
 def load_templates(pattern: str) -> list[Template]:
     """The templates of the package's files that match: train_*.txt, gsm8k.txt, heldout.txt."""
@@ -55,27 +85,51 @@ def load_templates(pattern: str) -> list[Template]:
 
 @dataclass(frozen=True, slots=True)
 class TaskSource:
-    """Draws tasks of all families in their shares."""
+    """Draws tasks of all families in their shares.
+
+    split: only tasks of this side (see `split`); None takes all.
+    """
 
     own: tuple[Template, ...]
     gsm8k: tuple[Template, ...]
     shares: Shares
     disguise: Disguise
+    split: Split | None = None
 
     @classmethod
-    def of_package(cls, shares: Shares) -> TaskSource:
+    def of_package(cls, shares: Shares, split: Split | None = None) -> TaskSource:
         """All training templates of the package; those that tell many stories count more."""
         own, gsm8k = load_templates("train_*.txt"), load_templates("gsm8k.txt")
         disguise = Disguise.of_templates([*own, *gsm8k])
         own += load_templates("train_wide.txt")
         own += 2 * (load_templates("train_lists.txt") + load_templates("train_daily.txt"))
-        return cls(tuple(own), tuple(gsm8k), shares, disguise)
+        return cls(tuple(own), tuple(gsm8k), shares, disguise, split)
+
+    @classmethod
+    def of_files(
+        cls, shares: Shares, patterns: Sequence[str], split: Split | None = None
+    ) -> TaskSource:
+        """The package's template files that match, such as train_one_step; each counts once."""
+        own: list[Template] = []
+        for pattern in patterns:
+            found = load_templates(f"{pattern}.txt") if pattern.startswith("train_") else []
+            if not found:
+                raise SettingError(
+                    "templates", expected="names of the package's train_* files", got=pattern
+                )
+            own += found
+        return replace(cls.of_package(shares, split), own=tuple(own))
 
     def draw(self, rng: Random) -> Task:
         """One task."""
-        families = ("story", "problem", "gsm8k", "sum", "letters", "talk")
-        weights = [getattr(self.shares, family) for family in families]
-        match rng.choices(families, weights)[0]:
+        while True:
+            task = self._draw_of_any_side(rng)
+            if self.split is None or split_of(task) is self.split:
+                return task
+
+    def _draw_of_any_side(self, rng: Random) -> Task:
+        weights = [getattr(self.shares, family) for family in FAMILIES]
+        match rng.choices(FAMILIES, weights)[0]:
             case "story":
                 return self._disguised(draw_problem(compose_story(rng), rng), rng)
             case "problem":
@@ -97,23 +151,43 @@ class TaskSource:
 
 
 def draw_conversation(
-    source: TaskSource, tokenizer: Tokenizer, seed: int, index: int
+    source: TaskSource,
+    tokenizer: Tokenizer,
+    seed: int,
+    index: int,
+    arrangement: Arrangement = Arrangement.STREAMS,
 ) -> Conversation:
-    """Training conversation number `index` of a seed."""
-    rng = Random(f"{seed}/{index}")
+    """Training conversation number `index` of a seed.
+
+    The arrangements of an index have the same task; second turns, and messages that are read at
+    once, are for streams.
+    """
+    rng, shares = Random(f"{seed}/{index}"), source.shares
     tasks = [source.draw(rng)]
+    mistake_share = shares.mistake if arrangement.is_doubted else 0.0
+    if arrangement.is_sequence:
+        return compose_sequence(
+            tasks[0], tokenizer, rng, mistake_share=mistake_share, doubted=arrangement.is_doubted
+        )
     interrupted = False
-    if rng.random() < source.shares.second_turn:
-        interrupted = rng.random() < source.shares.interrupted
+    if shares.second_turn and rng.random() < shares.second_turn:
+        interrupted = rng.random() < shares.interrupted
         tasks.append(draw_stop(rng) if interrupted and rng.random() < 0.5 else source.draw(rng))
+    prefilled = bool(shares.prefilled) and not interrupted and rng.random() < shares.prefilled
     return compose(
         tasks,
         tokenizer,
         rng,
-        mistake_share=source.shares.mistake,
-        prefilled=not interrupted and rng.random() < source.shares.prefilled,
+        mistake_share=mistake_share,
+        prefilled=prefilled,
         interrupted=interrupted,
+        doubted=arrangement.is_doubted,
     )
+
+
+def draw_task(source: TaskSource, seed: int, index: int) -> Task:
+    """The (first) task of training conversation number `index` of a seed."""
+    return source.draw(Random(f"{seed}/{index}"))
 
 
 def held_out_problems(num_problems: int, seed: int, *, development: bool = False) -> list[Task]:

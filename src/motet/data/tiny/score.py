@@ -15,6 +15,9 @@ writes the next. A line ends with a newline, the last one with a full stop.
 Skeptical does the same work once more, one row behind Think: each of its tokens is predicted when
 Think's token for that place cannot be seen yet, and can be compared with it right afterwards. When
 both are done it says " ok", or " no" if the two lines differ. After a "no" Think writes again.
+
+Without Skeptical nobody is waited for: Think's lines follow each other, and Output begins as soon
+as it can know that the last one is done.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from random import Random
 from tokenizers import Tokenizer
 
 from motet.data.tiny.lines import Task
-from motet.data.tiny.mistakes import plant
+from motet.data.tiny.mistakes import Written, written_lines
 from motet.data.tiny.number_words import find_numbers
 from motet.data.tiny.tokenizer import END, token_id
 
@@ -72,18 +75,26 @@ class Part:
 class Turn:
     """Writes one task into the four parts, from row `start` on.
 
-    prefilled: the message was read at once with the other channels silent, so Think makes up for
-    its notes afterwards. mistake_share: probability of one planted mistake.
+    skeptical: None if nobody doubts. prefilled: the message was read at once with the other
+    channels silent, so Think makes up for its notes afterwards. mistake_share: probability of one
+    planted mistake. planted: the rows in which wrong lines end.
     """
 
     tokenizer: Tokenizer
     user: Part
     output: Part
     think: Part
-    skeptical: Part
+    skeptical: Part | None
     rng: Random
     mistake_share: float
     prefilled: bool
+    planted: list[int] = field(default_factory=list)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Of all channels, in their order."""
+        doubting = () if self.skeptical is None else (self.skeptical,)
+        return (self.user, self.output, self.think, *doubting)
 
     def write(self, task: Task, start: int) -> int:
         """Returns the first row in which all channels are free again."""
@@ -93,7 +104,7 @@ class Turn:
             self._take_notes(task.question, start, heard)
             reply_row = self._work(task, heard + LAG)
         self.output.say([*self._ids(task.reply), self._end], reply_row)
-        return max(part.free_row for part in (self.user, self.output, self.think, self.skeptical))
+        return max(part.free_row for part in self.parts)
 
     @property
     def _end(self) -> int:
@@ -119,43 +130,51 @@ class Turn:
 
     def _work(self, task: Task, row: int) -> int:
         """Lines and verdicts; returns the row in which Output may begin."""
-        mistake_at = self._draw_mistake_place(task)
-        for index, line in enumerate(task.lines):
-            is_last = index + 1 == len(task.lines)
-            stop = "." if is_last else "\n"
-            if index == mistake_at and line.step is not None:
-                numbers = [number.value for number in find_numbers(task.question)]
-                row = self._mislead(
-                    line.text + stop, plant(line.step, numbers, self.rng) + stop, row
-                )
-                self.skeptical.say(self._ids("\n"), row - LAG + 1)
-                if is_last:
-                    self.think.say(self._ids("\n"), row)
-            first, ended = self.think.say(self._ids(line.text + stop), row)
-            num_deciding = len(self._ids(str(line.step))) if line.step else 0
-            self.think.decisions.update(range(first, first + num_deciding), [ended])
-            row = self._judge(line.text, " ok", first, ended)
-            self.skeptical.say([self._end] if is_last else self._ids("\n"), row - LAG + 1)
+        ended = row
+        for written in written_lines(task, self.rng, self.mistake_share):
+            write = self._mislead if written.is_wrong else self._state
+            ended = write(written, row)
+            row = self._judge(written, ended)
+            if written.is_wrong and written.is_last:
+                self.think.say(self._ids("\n"), row)
         self.think.say([self._end], row)
-        return row
+        return max(row, ended + LAG)
 
-    def _mislead(self, right: str, wrong: str, row: int) -> int:
-        """A wrong line, not to be learned from where it leaves the right one, and the objection."""
-        pairs = zip(self._ids(wrong), self._ids(right), strict=False)
+    def _state(self, written: Written, row: int) -> int:
+        """A right line; returns its last row."""
+        first, ended = self._write(written, row)
+        step = written.line.step
+        num_deciding = len(self._ids(str(step))) if step else 0
+        self.think.decisions.update(range(first, first + num_deciding), [ended])
+        return ended
+
+    def _mislead(self, written: Written, row: int) -> int:
+        """A wrong line, not to be learned from where it leaves the right one; its last row."""
+        first, ended = self._write(written, row)
+        stop = _stop(written)
+        pairs = zip(
+            self._ids(written.text + stop), self._ids(written.line.text + stop), strict=False
+        )
         same = next(i for i, pair in enumerate(pairs) if pair[0] != pair[1])
-        first, ended = self.think.say(self._ids(wrong), row)
         self.think.unlearned.update(range(first + same, ended + 1))
-        return self._judge(right[:-1], " no", first, ended)
+        self.planted.append(ended)
+        return ended
 
-    def _judge(self, right: str, verdict: str, began: int, ended: int) -> int:
+    def _write(self, written: Written, row: int) -> tuple[int, int]:
+        return self.think.say(self._ids(written.text + _stop(written)), row)
+
+    def _judge(self, written: Written, ended: int) -> int:
         """Skeptical's own line and verdict on a line of Think; the row in which Think goes on."""
-        self.skeptical.say(self._ids(right), began + SHADOW)
-        said, _ = self.skeptical.say(self._ids(verdict), ended + LAG)
+        if self.skeptical is None:
+            return ended + 1
+        began = ended + 1 - len(self._ids(written.text + _stop(written)))
+        self.skeptical.say(self._ids(written.line.text), began + SHADOW)
+        said, _ = self.skeptical.say(self._ids(" no" if written.is_wrong else " ok"), ended + LAG)
         self.skeptical.decisions.add(said)
+        is_done = written.is_last and not written.is_wrong
+        self.skeptical.say([self._end] if is_done else self._ids("\n"), said + 1)
         return said + LAG
 
-    def _draw_mistake_place(self, task: Task) -> int | None:
-        places = [i for i, line in enumerate(task.lines) if line.step is not None]
-        if places and self.rng.random() < self.mistake_share:
-            return self.rng.choice(places)
-        return None
+
+def _stop(written: Written) -> str:
+    return "." if written.is_last else "\n"

@@ -7,23 +7,25 @@ a token of its own; punctuation takes the space along that stands before a digit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from motet.errors import TokenizerError
 
-__all__ = ["END", "SILENCE", "SPECIAL_TOKENS", "token_id", "train_tokenizer"]
+__all__ = ["ANSWER", "END", "SILENCE", "SPECIAL_TOKENS", "token_id", "train_tokenizer"]
 
-SILENCE, END = "<|silence|>", "<|end|>"
+SILENCE, END, ANSWER = "<|silence|>", "<|end|>", "<|answer|>"
 SPECIAL_TOKENS = (SILENCE, END)
-"""In the order of their ids, from 0."""
+"""In the order of their ids, from 0. A sequence has ANSWER, too: what follows is the reply."""
 
 _PIECES = r"\d| ?\p{L}+|\n| ?[^\s\p{L}\d]+(?: (?=\d))?|\s"
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Learn the merges from `texts`."""
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, special_tokens: Sequence[str] = SPECIAL_TOKENS
+) -> Tokenizer:
+    """Learn the merges from `texts`; the special tokens get the ids from 0."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -34,7 +36,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS),
+        special_tokens=list(special_tokens),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
         min_frequency=3,
