@@ -20,10 +20,11 @@ from motet.runtime.torch import (
     shortconv,
     state,
     streams,
+    whole,
 )
 from motet.runtime.torch import runtime as runtime_module
 from motet.runtime.torch.state import Continuation
-from motet.runtime.torch.streams import WholeGrids
+from motet.runtime.torch.whole import WholeGrids
 from motet.streams.layout import ConvMode
 
 Mutant = Callable[[pytest.MonkeyPatch, TorchRuntime], None]
@@ -42,7 +43,7 @@ def _mask_of(sees: SeesFn) -> Callable[[int, int, int, torch.device], Tensor]:
 
 
 def _patch_mask(patch: pytest.MonkeyPatch, sees: SeesFn) -> None:
-    for module in (streams, state):
+    for module in (whole, state):
         patch.setattr(module, "block_causal_mask", _mask_of(sees))
 
 
@@ -76,7 +77,7 @@ def only_near_rows_visible(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
 
 def training_peers_visible(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
     mask = _mask_of(lambda q, k, C: k // C <= q // C)
-    patch.setattr(streams, "block_causal_mask", mask)
+    patch.setattr(whole, "block_causal_mask", mask)
 
 
 def _patch_positions(patch: pytest.MonkeyPatch, kind: type, new: Callable[[Any], Tensor]) -> None:
@@ -160,7 +161,7 @@ def channel_embedding_dropped_in_decode(patch: pytest.MonkeyPatch, _: TorchRunti
 
 
 def _patch_conv(patch: pytest.MonkeyPatch, conv: Callable[..., tuple[Tensor, Tensor]]) -> None:
-    for module in (streams, state):
+    for module in (whole, state):
         patch.setattr(module, "short_conv", conv)
 
 
@@ -219,7 +220,7 @@ def training_conv_of_other_mode(patch: pytest.MonkeyPatch, _: TorchRuntime) -> N
         other = ConvMode.ROW_BOUNDARY if args[-1] is ConvMode.COLUMN else ConvMode.COLUMN
         return original(*args[:-1], other)
 
-    patch.setattr(streams, "short_conv", conv)
+    patch.setattr(whole, "short_conv", conv)
 
 
 def conv_of_first_session(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:

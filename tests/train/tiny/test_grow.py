@@ -10,7 +10,7 @@ import torch
 
 from motet.errors import SettingError
 from motet.runtime.torch.multistream import MultiStreamModel
-from motet.runtime.torch.streams import WholeGrids
+from motet.runtime.torch.whole import WholeGrids
 from motet.train.tiny.checkpoint import load_checkpoint
 from motet.train.tiny.config import TrainConfig
 from motet.train.tiny.grow import grow, layer_sources, widen_experts

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from motet.errors import CheckpointError, LayoutError
-from motet.runtime.torch.streams import Streams, WholeGrids
+from motet.runtime.torch.conversations import Conversations
+from motet.runtime.torch.streams import Streams
+from motet.runtime.torch.whole import WholeGrids
 
 if TYPE_CHECKING:
     from motet.streams.layout import Layout
@@ -100,24 +102,38 @@ class MultiStreamModel(nn.Module):
         """The transformers configuration."""
         return self.base.config
 
-    def forward(self, tokens_BRC: Tensor) -> Tensor:
-        """Logits [B, R, C, V] of whole grids, with gradients: the training forward."""
+    def forward(self, tokens_BRC: Tensor, conversations_BR: Tensor | None = None) -> Tensor:
+        """Logits [B, R, C, V] of whole grids, with gradients.
+
+        conversations_BR: which rows of a line belong together; see `hidden_of_grids`.
+        """
+        return self.head(self.hidden_of_grids(tokens_BRC, conversations_BR))
+
+    def hidden_of_grids(self, tokens_BRC: Tensor, conversations_BR: Tensor | None = None) -> Tensor:
+        """Hidden states [B, R, C, D] of whole grids, with gradients: the training forward.
+
+        conversations_BR: the number of the conversation of each row, which sees no other one;
+        None: a line is one conversation.
+        """
         B, R, C = tokens_BRC.shape
         if C != self.layout.num_channels:
             raise LayoutError("grid", expected=f"{self.layout.num_channels} channels", got=C)
-        streams = WholeGrids(B, R, C, self.layout.conv_mode, tokens_BRC.device)
-        hidden_BTD = self.hidden(tokens_BRC.flatten(1), streams)
-        logits_BTV = self.head(hidden_BTD)
-        return logits_BTV.view(B, R, C, -1)
+        packed = None if conversations_BR is None else Conversations(conversations_BR)
+        streams = WholeGrids(
+            B, R, C, self.layout.conv_mode, tokens_BRC.device, conversations=packed
+        )
+        return self.hidden(tokens_BRC.flatten(1), streams).unflatten(1, (R, C))
 
     def hidden(self, tokens_BT: Tensor, streams: Streams) -> Tensor:
         """Hidden states [B, T, D] after the final norm, of row-major cells [B, T]."""
         decoder = self.base.get_decoder()
         embeds_BTD = decoder.embed_tokens(tokens_BT)
         if self.channel_embedding is not None:
-            C = self.layout.num_channels
-            embeds_BTD = embeds_BTD.unflatten(1, (-1, C)) + self.channel_embedding.weight
-            embeds_BTD = embeds_BTD.flatten(1, 2)
+            marks_CD = self.channel_embedding.weight
+            if streams.channels_BC is not None:
+                marks_CD = marks_CD[streams.channels_BC].unsqueeze(1)  # [B, 1, C, D]
+            embeds_BRCD = embeds_BTD.unflatten(1, (-1, marks_CD.shape[-2])) + marks_CD
+            embeds_BTD = embeds_BRCD.flatten(1, 2)
         output = decoder(
             inputs_embeds=embeds_BTD,
             position_ids=streams.positions_BT,

@@ -2,8 +2,8 @@
 
 Everything else in a transformer works on one cell at a time and needs no change. So one object,
 the `Streams` of a forward, is handed through the stock model to its attention and conv layers:
-`WholeGrids` for grids read from their first row (training), `Continuation` (see `state`) for rows
-that continue the states of several sessions.
+`WholeGrids` (see `whole`) for grids read from their first row, as in training, `Continuation` (see
+`state`) for rows that continue the states of several sessions.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from motet.runtime.torch.shortconv import short_conv
-from motet.streams.layout import ConvMode
-
 
 class Streams(ABC):
     """What attention and conv layers ask during one forward."""
+
+    channels_BC: Tensor | None = None
+    """The channel of each column of each line [B, C]; None: all of the layout, in its order."""
 
     @property
     @abstractmethod
@@ -39,39 +39,6 @@ class Streams(ABC):
         """The short convolution, [B, T, D] -> [B, T, D]."""
 
 
-class WholeGrids(Streams):
-    """Grids [B, R, C] read from their first row, all of the same number of rows.
-
-    Shorter grids are padded at the end: a padded row is seen by no earlier row.
-    """
-
-    def __init__(self, B: int, R: int, C: int, conv_mode: ConvMode, device: torch.device) -> None:
-        self._shape = (B, R, C)
-        self._conv_mode = conv_mode
-        rows_T = torch.arange(R, device=device).repeat_interleave(C)
-        self._positions_BT = rows_T.expand(B, -1)
-        self._mask_TT = block_causal_mask(0, R, C, device)
-
-    @property
-    def positions_BT(self) -> Tensor:
-        """See `Streams`."""
-        return self._positions_BT
-
-    def attend(
-        self, layer: int, q_BHTK: Tensor, k_BGTK: Tensor, v_BGTK: Tensor, scale: float
-    ) -> Tensor:
-        """See `Streams`."""
-        return attention(q_BHTK, k_BGTK, v_BGTK, self._mask_TT, scale)
-
-    def convolve(
-        self, layer: int, u_BTD: Tensor, weight_DW: Tensor, bias_D: Tensor | None
-    ) -> Tensor:
-        """See `Streams`."""
-        u_BRCD: Tensor = u_BTD.unflatten(1, self._shape[1:])
-        v_BRCD, _ = short_conv(u_BRCD, None, weight_DW, bias_D, self._conv_mode)
-        return v_BRCD.flatten(1, 2)
-
-
 def block_causal_mask(num_past_rows: int, R: int, C: int, device: torch.device) -> Tensor:
     """Bool [R*C, S], True = may attend, for R rows after `num_past_rows` rows.
 
@@ -87,7 +54,7 @@ def block_causal_mask(num_past_rows: int, R: int, C: int, device: torch.device) 
 def attention(
     q_BHTK: Tensor, k_BGSK: Tensor, v_BGSK: Tensor, mask_TS: Tensor, scale: float
 ) -> Tensor:
-    """Grouped-query attention under a boolean mask; returns [B, T, H, K]."""
+    """Grouped-query attention under a mask, boolean or added; returns [B, T, H, K]."""
     out_BHTK = scaled_dot_product_attention(
         q_BHTK, k_BGSK, v_BGSK, attn_mask=mask_TS, scale=scale,
         enable_gqa=q_BHTK.shape[1] != k_BGSK.shape[1],

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from motet.data.tiny.conversation import Target
 from motet.runtime.torch.multistream import MultiStreamModel
-from motet.runtime.torch.streams import WholeGrids
+from motet.runtime.torch.whole import WholeGrids
 from motet.train.tiny.batches import Batch
 from motet.train.tiny.config import OptimConfig
 
