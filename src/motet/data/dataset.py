@@ -144,6 +144,7 @@ class GridDescription(Description):
     format: Literal[Kind.GRIDS] = Kind.GRIDS
     tokenizer_sha256: Digest
     vocabulary: Annotated[int, Field(ge=1)]
+    num_opening_rows: Count
     silence_id: Count | None
     end_id: Count | None
 

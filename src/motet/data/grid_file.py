@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         pa.field("num_rows", pa.int32()),
         pa.field("tokens", pa.list_(pa.int32())),
         pa.field("learned", pa.list_(pa.bool_())),
+        pa.field("weights", pa.list_(pa.float32())),
         pa.field("meta", pa.string()),
     ]
 )
@@ -58,20 +59,24 @@ def _groups(grids: Iterable[TokenGrid]) -> Iterator[list[TokenGrid]]:
 
 
 def _batch(grids: Sequence[TokenGrid]) -> pa.RecordBatch:
-    def flat(grid: TokenGrid) -> NDArray[np.bool_] | None:
-        return None if grid.learned_RC is None else grid.learned_RC.reshape(-1)
-
-    meta = [json.dumps(dict(g.meta), ensure_ascii=False, separators=(",", ":")) for g in grids]
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array([grid.id for grid in grids], pa.string()),
-            pa.array([grid.num_rows for grid in grids], pa.int32()),
-            pa.array([grid.tokens_RC.reshape(-1) for grid in grids], SCHEMA.field("tokens").type),
-            pa.array([flat(grid) for grid in grids], SCHEMA.field("learned").type),
-            pa.array(meta, pa.string()),
+    columns = {
+        "id": [grid.id for grid in grids],
+        "num_rows": [grid.num_rows for grid in grids],
+        "tokens": [_flat(grid.tokens_RC) for grid in grids],
+        "learned": [_flat(grid.learned_RC) for grid in grids],
+        "weights": [_flat(grid.weights_RC) for grid in grids],
+        "meta": [
+            json.dumps(dict(g.meta), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            for g in grids
         ],
-        schema=SCHEMA,
+    }
+    return pa.RecordBatch.from_arrays(
+        [pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA
     )
+
+
+def _flat(array_RC: NDArray[Any] | None) -> NDArray[Any] | None:
+    return None if array_RC is None else array_RC.reshape(-1)
 
 
 class GridFile:
@@ -120,13 +125,11 @@ class GridFile:
         """The conversations of one row group; DataError with number and field of what is wrong."""
         table = self._read(lambda: self._file.read_row_group(group))
         first = self._starts[group]
-        ids = table.column("id").to_pylist()
-        rows = table.column("num_rows").to_pylist()
-        metas = table.column("meta").to_pylist()
-        tokens, learned = (_lists(table.column(name)) for name in ("tokens", "learned"))
+        texts = (table.column(name).to_pylist() for name in ("id", "num_rows", "meta"))
+        lists = (self._lists(table, name) for name in ("tokens", "learned", "weights"))
         return [
-            self._grid(first + i, *fields)
-            for i, fields in enumerate(zip(ids, rows, tokens, learned, metas, strict=True))
+            self._grid(f"{self.path}: conversation {first + i}", *fields)
+            for i, fields in enumerate(zip(*texts, *lists, strict=True))
         ]
 
     def _read(self, read: Callable[[], pa.Table]) -> pa.Table:
@@ -135,53 +138,56 @@ class GridFile:
         except _BROKEN as error:
             raise DataError(str(self.path), expected="a whole Parquet file", got=error) from None
 
+    def _lists(self, table: pa.Table, name: str) -> list[NDArray[Any] | None]:
+        """A column of lists as arrays, None where there is no list."""
+        lists: list[NDArray[Any] | None] = []
+        for chunk in table.column(name).chunks:
+            if chunk.values.null_count:
+                raise DataError(f"{self.path}: {name}", expected="no null in a list", got="null")
+            array = chunk.values.to_numpy(zero_copy_only=False)
+            offsets = chunk.offsets.to_numpy()
+            for i, is_there in enumerate(chunk.is_valid().to_pylist()):
+                lists.append(array[offsets[i] : offsets[i + 1]] if is_there else None)
+        return lists
+
     def _grid(
         self,
-        number: int,
+        where: str,
         name: str | None,
         num_rows: int | None,
+        meta: str | None,
         tokens: NDArray[Any] | None,
         learned: NDArray[Any] | None,
-        meta: str | None,
+        weights: NDArray[Any] | None,
     ) -> TokenGrid:
-        where = f"{self.path}: conversation {number}"
         if not name:
             raise DataError(f"{where}: id", expected="a text", got=repr(name))
         if num_rows is None or num_rows < 0:
             raise DataError(f"{where}: num_rows", expected="0 or more", got=num_rows)
+        if tokens is None:
+            raise DataError(f"{where}: tokens", expected="a list", got="null")
         shape = (num_rows, self._num_channels)
-        num_cells = num_rows * self._num_channels
-        if tokens is None or len(tokens) != num_cells:
-            got = "null" if tokens is None else len(tokens)
-            expected = f"{num_cells} = {num_rows} rows of {self._num_channels}"
-            raise DataError(f"{where}: tokens", expected=expected, got=got)
+        cells = [
+            None if array is None else _shaped(array, shape, f"{where}: {column}")
+            for column, array in (("learned", learned), ("weights", weights))
+        ]
+        tokens_RC = _shaped(tokens, shape, f"{where}: tokens")
         is_alien = (tokens < 0) | (tokens >= self._vocabulary)
         if is_alien.any():
             at = int(is_alien.argmax())
             raise DataError(
                 f"{where}: tokens[{at}]", expected=f"0 to {self._vocabulary - 1}", got=tokens[at]
             )
-        if learned is not None and len(learned) != num_cells:
-            raise DataError(f"{where}: learned", expected=num_cells, got=len(learned))
-        return TokenGrid(
-            name,
-            tokens.reshape(shape),
-            None if learned is None else learned.reshape(shape),
-            _meta(meta, where),
-        )
+        if weights is not None and not (np.isfinite(weights) & (weights >= 0)).all():
+            raise DataError(f"{where}: weights", expected="0 or more each", got="others")
+        return TokenGrid(name, tokens_RC, cells[0], cells[1], _meta(meta, where))
 
 
-def _lists(column: pa.ChunkedArray) -> list[NDArray[Any] | None]:
-    """A list column as arrays, None where it is null; DataError never, whatever it holds."""
-    lists: list[NDArray[Any] | None] = []
-    for chunk in column.chunks:
-        values = chunk.values
-        flat = values.fill_null(-1 if pa.types.is_integer(values.type) else False)
-        array = flat.to_numpy(zero_copy_only=False)
-        offsets = chunk.offsets.to_numpy()
-        for i, is_valid in enumerate(chunk.is_valid().to_pylist()):
-            lists.append(array[offsets[i] : offsets[i + 1]] if is_valid else None)
-    return lists
+def _shaped(array: NDArray[Any], shape: tuple[int, int], where: str) -> NDArray[Any]:
+    if array.size != shape[0] * shape[1]:
+        expected = f"{shape[0] * shape[1]} cells = {shape[0]} rows of {shape[1]}"
+        raise DataError(where, expected=expected, got=array.size)
+    return array.reshape(shape)
 
 
 def _meta(text: str | None, where: str) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Grids: conversations as tokens [R, C], for training, in Parquet.
 
-    id string | num_rows int32 | tokens list<int32>, row-major | learned list<bool> or null | meta
+    id        string
+    num_rows  int32
+    tokens    list<int32>     R * C, row-major
+    learned   list<bool>      which cells are targets; null: every cell of a sampled channel
+    weights   list<float>     how much a learned cell counts; null: all 1
+    meta      string          JSON
 
-`learned` says which cells are targets; null: every cell of a sampled channel. A grid begins with
-the rows that open a session of its model (`Layout.opening_RC`); its first row is never a target.
-`meta` is JSON text. `datasets.load_dataset("parquet")` reads the files as well.
+A grid begins with the rows that open a session of its model (`Layout.opening_RC`); its first row is
+never a target. `datasets.load_dataset("parquet")` reads the files as well.
 """
 
 from __future__ import annotations
@@ -109,8 +113,33 @@ class GridDataset(Sequence[TokenGrid]):
             if (expected_id := None if token is None else token.id) != there:
                 raise DataError(f"{self.path}: {meaning}_id", expected=expected_id, got=there)
 
+    @property
+    def silence_id(self) -> int | None:
+        """The token that says nothing."""
+        return self.description.silence_id
+
+    @property
+    def end_id(self) -> int | None:
+        """The token that ends a message."""
+        return self.description.end_id
+
+    @property
+    def vocabulary(self) -> int:
+        """Token ids are below this."""
+        return self.description.vocabulary
+
+    @property
+    def tokenizer_sha256(self) -> str:
+        """Digest of the tokenizer that made the tokens; see `tokenizer_sha256` of this module."""
+        return self.description.tokenizer_sha256
+
+    @property
+    def num_opening_rows(self) -> int:
+        """With how many rows, which open a session, every grid begins."""
+        return self.description.num_opening_rows
+
     @cached_property
-    def num_rows(self) -> NDArray[np.int32]:
+    def num_rows_N(self) -> NDArray[np.int32]:
         """R of every conversation, in order."""
         shards = range(len(self.description.shards))
         columns = [self._file(shard).num_rows() for shard in shards]
@@ -210,6 +239,7 @@ def grid_description(
         channels=channel_entries(layout.channels),
         tokenizer_sha256=tokenizer_sha256,
         vocabulary=vocabulary,
+        num_opening_rows=len(layout.opening_RC()),
         silence_id=None if layout.silence is None else layout.silence.id,
         end_id=None if layout.end is None else layout.end.id,
         made_by=made_by,

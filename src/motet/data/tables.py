@@ -1,12 +1,6 @@
-"""Tables: conversations as text, for people. A row is a time step, a column a channel.
+"""Datasets of tables: gzip-compressed JSON lines, one conversation a line (`motet.data.table`).
 
-    {"id": "a", "rows": [["Hi", null], [{"text": "!", "end": true}, null], [null, "Hello."]],
-     "meta": {"source": "example"}}
-
-A cell is what its channel says in that row, `null` says nothing. The cells of a message concatenate
-to it exactly: spaces belong to the cells. A message is a run of speaking cells; a cell with
-`"end": true` closes it, also where the next one follows at once. The text of a closing cell may be
-empty: nothing is said any more but that this was all.
+`datasets.load_dataset("json")` reads the files as well.
 """
 
 from __future__ import annotations
@@ -14,10 +8,9 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeAlias
+from typing import Any, BinaryIO, NoReturn
 
 from motet.data.building import Written
 from motet.data.dataset import (
@@ -29,110 +22,23 @@ from motet.data.dataset import (
     check_shards,
 )
 from motet.data.sequential import SequentialWriter
+from motet.data.table import Cell, Message, Row, Table
 from motet.errors import DataError
 from motet.streams.layout import Channel
 
-__all__ = ["Cell", "Row", "Table", "TableDataset", "TableWriter", "write_tables"]
+__all__ = [
+    "Cell",
+    "Message",
+    "Row",
+    "Table",
+    "TableDataset",
+    "TableWriter",
+    "table_description",
+    "write_tables",
+]
 
 DEFAULT_SHARD_ROWS = 1 << 18
 _BROKEN = (OSError, EOFError, zlib.error)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a channel says in one row; `end` if its message ends with it."""
-
-    text: str
-    end: bool = False
-
-
-Row: TypeAlias = "tuple[Cell | None, ...]"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One conversation: rows [R][C] of cells, None where a channel is silent.
-
-    meta: JSON values; `source` says where it comes from, `question`, `answer` and `planted` (rows
-    in which a planted wrong step ends) are there if it has such.
-    """
-
-    id: str
-    channels: tuple[Channel, ...]
-    rows: tuple[Row, ...]
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def num_rows(self) -> int:
-        """R."""
-        return len(self.rows)
-
-    def column(self, name: str) -> list[Cell | None]:
-        """The cells of the channel called `name`, by row."""
-        index = [channel.name for channel in self.channels].index(name)
-        return [row[index] for row in self.rows]
-
-    def messages(self, name: str) -> list[str]:
-        """What the channel called `name` says, one text a message."""
-        messages: list[str] = []
-        is_open = False
-        for cell in self.column(name):
-            if cell is not None:
-                if not is_open:
-                    messages.append("")
-                messages[-1] += cell.text
-            is_open = cell is not None and not cell.end
-        return messages
-
-    def to_json(self) -> dict[str, Any]:
-        """The line of the file, without its channels, which stand in `dataset.json`."""
-        return {
-            "id": self.id,
-            "rows": [[_cell_to_json(cell) for cell in row] for row in self.rows],
-            "meta": dict(self.meta),
-        }
-
-    @classmethod
-    def from_json(cls, data: object, channels: tuple[Channel, ...], where: str) -> Table:
-        """Check one line; DataError that names the field, after `where`."""
-        keys = {"id", "rows", "meta"}
-        if not isinstance(data, dict) or data.keys() != keys:
-            got = sorted(data) if isinstance(data, dict) else type(data).__name__
-            raise DataError(where, expected="an object with id, rows, meta", got=str(got)[:80])
-        if not isinstance(data["id"], str) or not data["id"]:
-            raise DataError(f"{where}: id", expected="a text", got=repr(data["id"])[:60])
-        if not isinstance(data["meta"], dict):
-            raise DataError(f"{where}: meta", expected="an object", got=repr(data["meta"])[:60])
-        if not isinstance(data["rows"], list):
-            raise DataError(f"{where}: rows", expected="a list", got=repr(data["rows"])[:60])
-        rows = []
-        for r, row in enumerate(data["rows"]):
-            if not isinstance(row, list) or len(row) != len(channels):
-                got = f"{len(row)} cells" if isinstance(row, list) else repr(row)[:60]
-                raise DataError(f"{where}: rows[{r}]", expected=f"{len(channels)} cells", got=got)
-            rows.append(tuple(_cell(cell, where, r, c) for c, cell in enumerate(row)))
-        return cls(data["id"], channels, tuple(rows), data["meta"])
-
-
-def _cell(data: object, where: str, r: int, c: int) -> Cell | None:
-    if data is None:
-        return None
-    text, end = data, False
-    if isinstance(data, dict) and data.keys() == {"text", "end"}:
-        text, end = data["text"], data["end"]
-    if not isinstance(text, str) or not isinstance(end, bool) or not (text or end):
-        raise DataError(
-            f"{where}: rows[{r}][{c}]",
-            expected='null, a text that is not empty, or {"text": ..., "end": true}',
-            got=repr(data)[:60],
-        )  # fmt: skip
-    return Cell(text, end)
-
-
-def _cell_to_json(cell: Cell | None) -> Any:
-    if cell is None:
-        return None
-    return {"text": cell.text, "end": True} if cell.end else cell.text
 
 
 def write_tables(file: BinaryIO, tables: Iterable[Table]) -> Written:
@@ -140,11 +46,23 @@ def write_tables(file: BinaryIO, tables: Iterable[Table]) -> Written:
     num_conversations = num_rows = 0
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
         for table in tables:
-            line = json.dumps(table.to_json(), ensure_ascii=False, separators=(",", ":"))
+            line = json.dumps(
+                table.to_json(), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            )
             packed.write(line.encode("utf-8") + b"\n")
             num_conversations += 1
             num_rows += table.num_rows
     return Written(num_conversations, num_rows, {})
+
+
+def _line(table: Table) -> bytes:
+    separators = (",", ":")
+    data = table.to_json()
+    try:
+        text = json.dumps(data, ensure_ascii=False, separators=separators, allow_nan=False)
+        return text.encode("utf-8") + b"\n"
+    except ValueError as error:  # half a character, or no number
+        raise DataError(f"table {table.id}", expected="texts and JSON values", got=error) from None
 
 
 class TableDataset:
