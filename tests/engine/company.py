@@ -136,13 +136,15 @@ class Member:
         """Cut a fork back by some rows of its last turn and let it run to where it was."""
         rows = list(self.session.rows)
         starts = self.session.turn_starts
+        if not starts:
+            return
         sampled_from = len(rows)
         while sampled_from and rows[sampled_from - 1].silent[0] and sampled_from > starts[-1] + 1:
             sampled_from -= 1
         back_to = max(sampled_from, len(rows) - num_rows)
         waits = any(self.session.waiting.queues) or self.session.waiting.prefills
         changed = any(a[1] in NOT_IN_ROWS for a in self.plan.actions) or self.plan.rolls
-        if not starts or back_to >= len(rows) or waits or changed:
+        if back_to >= len(rows) or waits or changed:
             return
         fork = engine.fork(self.session)
         engine.rewind(fork, back_to)

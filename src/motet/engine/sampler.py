@@ -10,6 +10,7 @@ import numpy as np
 from motet.engine.sampling import (
     Dice,
     Logits,
+    check_finite,
     forbid,
     logprobs_of,
     penalise_presence,
@@ -42,6 +43,12 @@ class Sampler:
         layout = self._codec.layout
         self._settings = settings
         self._silent = {*layout.input_indices, *map(layout.index, settings.ablate)}
+        self._sampling_C = [settings.sampling_of(channel.name) for channel in layout.channels]
+        only_quieter = min(settings.silence_penalty_output, settings.silence_penalty_thought) >= 0.0
+        self._is_plain_C = [
+            sampling.is_plain and only_quieter and not settings.ignore_end
+            for sampling in self._sampling_C
+        ]
 
     def next_row(self, logits_XV: Logits, transcript: Transcript, waiting: Waiting) -> Block:
         """The row after those of `transcript`: what is queued, silence, or drawn."""
@@ -49,6 +56,7 @@ class Sampler:
         C, prompt = layout.num_channels, waiting.queues[layout.prompt_index]
         tokens, given = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_)
         logprobs = None
+        best_X = logits_XV[:, : self._codec.vocab_size].argmax(axis=1).tolist()
         for channel, queue in enumerate(waiting.queues):
             is_held = channel == layout.output_index and transcript.marks.is_held
             if queue:
@@ -56,17 +64,22 @@ class Sampler:
             elif channel in self._silent or is_held:
                 tokens[0, channel] = self._silence_id
             else:
-                logits_V = logits_XV[self._columns[channel], : self._codec.vocab_size]
-                token_id = self._draw(logits_V, channel, transcript)
+                column = self._columns[channel]
+                logits_V = logits_XV[column, : self._codec.vocab_size]
+                token_id = self._draw(logits_V, best_X[column], channel, transcript)
                 tokens[0, channel], given[0, channel] = token_id, False
                 if channel == layout.output_index and self._settings.top_logprobs is not None:
                     logprobs = logprobs_of(logits_V, token_id, self._settings.top_logprobs)
         starts = (0,) if prompt and prompt[0].starts_turn else ()
         return Block(tokens, given, starts, (0,) if prompt else (), logprobs)
 
-    def _draw(self, logits_V: Logits, channel: int, transcript: Transcript) -> int:
+    def _draw(self, logits_V: Logits, best: int, channel: int, transcript: Transcript) -> int:
+        """Draw a token id; best: the likeliest one, which nothing below may have to change."""
         settings, silence_id, end_id = self._settings, self._codec.silence_id, self._codec.end_id
-        sampling = settings.sampling_of(self._codec.layout.channels[channel].name)
+        sampling = self._sampling_C[channel]
+        if self._is_plain_C[channel] and best != silence_id:
+            check_finite(logits_V[best])
+            return best
         said, drawn = transcript.said[channel], transcript.drawn[channel]
         presence, frequency = sampling.presence_penalty, sampling.frequency_penalty
         logits_V = penalise_repetition(logits_V, said, sampling.repetition_penalty)

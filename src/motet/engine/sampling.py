@@ -7,6 +7,7 @@ session that was rewound, forked or saved goes on exactly as it would have.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -91,13 +92,18 @@ def logprobs_of(logits_V: Logits, token_id: int, num_top: int) -> RowLogprobs:
     return RowLogprobs(float(logits_V[token_id]) - total, top)
 
 
-def sample(logits_V: Logits, sampling: Sampling, uniform: float) -> int:
-    """Draw a token id; `uniform` in [0, 1) decides. Ties go to the lower id."""
-    if not np.isfinite(logits_V.max()):
+def check_finite(highest: np.float32) -> None:
+    """SessionError if the highest logit shows that they are no numbers to sample from."""
+    if not math.isfinite(highest):
         raise SessionError(
-            "logits", expected="finite numbers", got=logits_V.max(),
+            "logits", expected="finite numbers", got=highest,
             fix="check the weights, or compute in float32",
         )  # fmt: skip
+
+
+def sample(logits_V: Logits, sampling: Sampling, uniform: float) -> int:
+    """Draw a token id; `uniform` in [0, 1) decides. Ties go to the lower id."""
+    check_finite(logits_V.max())
     if sampling.temperature == 0.0:
         return int(np.argmax(logits_V))
     ids, logits = _top_k(logits_V, sampling.top_k)

@@ -69,6 +69,12 @@ class Sampling:
         if self.top_p == 0.0:
             raise SettingError("top_p", expected="more than 0, at most 1", got=0)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it takes the likeliest token, whatever was said before."""
+        penalties = (self.presence_penalty, self.frequency_penalty)
+        return self.temperature == 0.0 and self.repetition_penalty == 1.0 and not any(penalties)
+
 
 @dataclass(frozen=True)
 class Settings:

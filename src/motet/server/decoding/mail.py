@@ -61,9 +61,10 @@ class Mail:
         """Send what is there at once."""
         self._is_urgent = True
 
-    def take(self, now: float) -> list[Letter]:
-        """Everything; the next tick is counted from now."""
+    def take(self, now: float, at_least_s: float = 0.0) -> list[Letter]:
+        """Everything; the next tick is counted from now. at_least_s: between ticks, if longer."""
         letters, self._letters = self._letters, []
         self._open, self._is_urgent = None, False
-        self._next_tick_s = (now // self.every_s + 1) * self.every_s
+        every_s = max(self.every_s, at_least_s)
+        self._next_tick_s = (now // every_s + 1) * every_s
         return letters

@@ -26,6 +26,7 @@ from motet.server.decoding.report import Observer, StepReport
 from motet.server.decoding.revival import open_member
 
 ORDERS_AT_ONCE = 256
+UPDATES_PER_S = 640  # of all sessions together: with 64 of them, ten a second each
 
 Post = Callable[[list[tuple[int, list[Letter]]]], None]
 
@@ -104,8 +105,8 @@ class DecodeThread(Generic[StateT]):
         if isinstance(order, Rewind) and error is None:
             member.end_again()
         if isinstance(order, Close):
+            self._drop(member)  # first: whoever reads the reply finds nothing left of it
             self._post([(key, member.mail.take(time.monotonic()))])
-            self._drop(member)
         else:
             self._look_at(member)
 
@@ -131,8 +132,8 @@ class DecodeThread(Generic[StateT]):
                 self._look_at(member)
             else:
                 member.fail(error, end_s)
-                self._post([(member.key, member.mail.take(end_s))])
                 self._drop(member)
+                self._post([(member.key, member.mail.take(end_s))])
         if self._observe is not None:
             self._observe(report)
 
@@ -177,7 +178,8 @@ class DecodeThread(Generic[StateT]):
         if due:
             for member in due:
                 del self._unsent[member.key]
-            self._post([(member.key, member.mail.take(now)) for member in due])
+            every_s = self.num_awake / UPDATES_PER_S
+            self._post([(member.key, member.mail.take(now, every_s)) for member in due])
 
     def _end(self) -> None:
         """Tell everybody who still hopes for something that nothing comes."""
