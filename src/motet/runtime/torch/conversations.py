@@ -89,7 +89,6 @@ class Conversations:
 
 def runs_of(numbers_BR: NDArray[np.int64]) -> list[Run]:
     """The conversations, line by line."""
-    _, R = numbers_BR.shape
     is_first = np.ones(numbers_BR.shape, np.bool_)
     is_first[:, 1:] = numbers_BR[:, 1:] != numbers_BR[:, :-1]
     starts = np.flatnonzero(is_first)
