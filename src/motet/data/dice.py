@@ -7,6 +7,7 @@ Only `Random.random` is used, whose sequence Python promises to keep; other meth
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
@@ -16,8 +17,8 @@ Item = TypeVar("Item")
 
 def key_of(*path: int | str) -> int:
     """64 bits that depend on every part of `path`."""
-    name = "\0".join(f"{type(part).__name__} {part}" for part in path)
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8")).digest()[:8], "little")
+    name = json.dumps(path).encode("ascii")
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
 
 
 class Dice:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motet.data.augment.gather import NOWHERE, gather
-from motet.data.augment.voices import LAG, Voices
+from motet.data.augment.voices import LAG, Voices, anyone_R
 from motet.data.dice import Dice
 from motet.data.token_grid import TokenGrid
 from motet.streams.grid import Mask
@@ -54,10 +54,10 @@ def pauses(grid: TokenGrid, voices: Voices) -> list[Cuts]:
     """Where the User may halt: input channels are cut at r, sampled ones where they can know it."""
     tokens_RC, last = grid.tokens_RC, grid.num_rows
     splits_RC = voices.splits_RC(tokens_RC)
-    can_halt_C: Mask = voices.ends_RC(tokens_RC).any(axis=0)
-    is_spoken_R: Mask = voices.speaks_RC(tokens_RC)[:, voices.input_C].any(axis=1)
-    is_barred_R: Mask = splits_RC[:, voices.input_C & ~can_halt_C].any(axis=1)
-    is_busy_R: Mask = splits_RC[:, voices.sampled_C].any(axis=1)
+    can_halt_C = np.asarray(voices.ends_RC(tokens_RC).any(axis=0))
+    is_spoken_R = anyone_R(voices.speaks_RC(tokens_RC)[:, voices.input_C])
+    is_barred_R = anyone_R(splits_RC[:, voices.input_C & ~can_halt_C])
+    is_busy_R = anyone_R(splits_RC[:, voices.sampled_C])
     return [
         np.where(voices.input_C, row, min(row + LAG, last))
         for row in np.flatnonzero(is_spoken_R).tolist()
@@ -68,8 +68,8 @@ def pauses(grid: TokenGrid, voices: Voices) -> list[Cuts]:
 def delays(grid: TokenGrid, voices: Voices) -> list[Cuts]:
     """Where the sampled channels may wait: where one begins and no other one speaks on."""
     splits_RC, starts_RC = voices.splits_RC(grid.tokens_RC), voices.starts_RC(grid.tokens_RC)
-    begins_R: Mask = starts_RC[:, voices.sampled_C].any(axis=1)
-    begins_R &= ~splits_RC[:-1, voices.sampled_C].any(axis=1)
+    begins_R = anyone_R(starts_RC[:, voices.sampled_C])
+    begins_R &= ~anyone_R(splits_RC[:-1, voices.sampled_C])
     return [
         np.where(voices.input_C, next_message(grid, voices, row), row)
         for row in np.flatnonzero(begins_R).tolist()
@@ -79,8 +79,8 @@ def delays(grid: TokenGrid, voices: Voices) -> list[Cuts]:
 def next_message(grid: TokenGrid, voices: Voices, row: int) -> int:
     """The first row from `row` on in which input channels can be cut and one begins; R if none."""
     splits_RC, starts_RC = voices.splits_RC(grid.tokens_RC), voices.starts_RC(grid.tokens_RC)
-    begins_R: Mask = starts_RC[:, voices.input_C].any(axis=1)
-    begins_R &= ~splits_RC[:-1, voices.input_C].any(axis=1)
+    begins_R = anyone_R(starts_RC[:, voices.input_C])
+    begins_R &= ~anyone_R(splits_RC[:-1, voices.input_C])
     later = np.flatnonzero(begins_R[row:])
     return row + int(later[0]) if len(later) else grid.num_rows
 

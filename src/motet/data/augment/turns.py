@@ -17,7 +17,7 @@ import numpy as np
 
 from motet.data.augment.gather import NOWHERE, gather
 from motet.data.augment.silence import insert_silence, next_message
-from motet.data.augment.voices import LAG, Voices
+from motet.data.augment.voices import LAG, Voices, anyone_R
 from motet.data.dice import Dice
 from motet.data.token_grid import TokenGrid
 from motet.streams.grid import Mask
@@ -81,7 +81,7 @@ def _cut_in_rows(grid: TokenGrid, voices: Voices) -> list[list[int]]:
 
     They come after the last word of the User, if there was one.
     """
-    heard = np.flatnonzero(voices.speaks_RC(grid.tokens_RC)[:, voices.input_C].any(axis=1))
+    heard = np.flatnonzero(anyone_R(voices.speaks_RC(grid.tokens_RC)[:, voices.input_C]))
     if not len(heard):
         return []
     rows = np.arange(heard[-1] + 1, grid.num_rows - LAG)
@@ -104,7 +104,7 @@ def _is_cut_off(grid: TokenGrid, voices: Voices, stop: int) -> Mask:
 
 def _not_before(grid: TokenGrid, voices: Voices, row: int) -> TokenGrid:
     """The grid with its sampled channels so late that none speaks before `row`."""
-    spoken = np.flatnonzero(voices.speaks_RC(grid.tokens_RC)[:, voices.sampled_C].any(axis=1))
+    spoken = np.flatnonzero(anyone_R(voices.speaks_RC(grid.tokens_RC)[:, voices.sampled_C]))
     if not len(spoken) or spoken[0] >= row:
         return grid
     begins = int(spoken[0])

@@ -21,6 +21,11 @@ LAG = 2
 does not see its peers, and predicts row r+1."""
 
 
+def anyone_R(is_so_RC: Mask) -> Mask:
+    """Rows in which it is so in any channel."""
+    return np.asarray(is_so_RC.any(axis=1))
+
+
 @dataclass(frozen=True)
 class Voices:
     """The channels of a layout, its tokens of meaning, and how many rows open a session."""
