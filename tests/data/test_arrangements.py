@@ -61,7 +61,7 @@ def test_what_a_sequence_says(sequence_tokenizer: Tokenizer) -> None:
     assert said(doubted, 0, sequence_tokenizer) == (
         f"{head}{first}\n{first} ok\n{last}.{last} ok{ANSWER}It is 80.{END}"
     )
-    question = len(sequence_tokenizer.encode("47, 38 and 5?\n").ids)
+    question = 1 + len(sequence_tokenizer.encode("47, 38 and 5?\n").ids)
     assert (plain.targets_RC[:question] == Target.NONE).all()
     assert (plain.targets_RC[question:] != Target.NONE).all()
 

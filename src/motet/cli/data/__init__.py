@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typer
 
+from motet.cli.data.generate import generate
+
 data = typer.Typer(
     help="Make, check and measure datasets of conversations.",
     rich_markup_mode=None,
@@ -17,3 +19,6 @@ data = typer.Typer(
 @data.callback()
 def _family() -> None:
     """Make, check and measure datasets of conversations."""
+
+
+data.command()(generate)

@@ -11,20 +11,17 @@ from functools import cache
 from random import Random
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
 from motet.data.tiny.arrangement import Arrangement
-from motet.data.tiny.conversation import Conversation, Target
+from motet.data.tiny.conversation import Conversation
 from motet.data.tiny.mixture import Shares, TaskSource, draw_conversation, draw_task
 from motet.data.tiny.split import Split
 from motet.data.tiny.tokenizer import ANSWER, SPECIAL_TOKENS, train_tokenizer
-from motet.data.token_grid import TokenGrid
 
-__all__ = ["Generation", "generated_grids", "generated_questions", "learn_tokenizer", "source_of"]
+__all__ = ["Generation", "generated", "generated_questions", "learn_tokenizer", "source_of"]
 
-SOURCE = "motet-tiny"
 NUM_TOKENIZER_TASKS = 30_000
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -35,7 +32,7 @@ class Generation(BaseModel):
 
     shares: those of `mixture.Shares` that differ from its defaults. templates: names of the
     package's template files; all if empty. split: only tasks for training or for testing (see
-    `split`). decision_weight: in the loss, of the cells that say which step is taken.
+    `split`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -47,7 +44,6 @@ class Generation(BaseModel):
     split: Split | None = None
     shares: dict[str, Share] = {}
     templates: tuple[str, ...] = ()
-    decision_weight: Annotated[float, Field(gt=0.0)] = 3.0
 
     @property
     def num_shards(self) -> int:
@@ -60,16 +56,14 @@ class Generation(BaseModel):
         return range(start, min(start + self.conversations_per_shard, self.num_conversations))
 
 
-def generated_grids(
+def generated(
     generation: Generation, tokenizer: Tokenizer, shard: int
-) -> Iterator[TokenGrid]:
-    """The conversations of one shard."""
-    source = source_of(generation)
+) -> Iterator[tuple[str, Conversation]]:
+    """The conversations of one shard with their names."""
+    source, seed = source_of(generation), generation.seed
     for index in generation.indices(shard):
-        conversation = draw_conversation(
-            source, tokenizer, generation.seed, index, generation.arrangement
-        )
-        yield _grid(conversation, f"{generation.seed}/{index}", generation.decision_weight)
+        conversation = draw_conversation(source, tokenizer, seed, index, generation.arrangement)
+        yield f"{seed}/{index}", conversation
 
 
 def generated_questions(generation: Generation) -> Iterator[dict[str, Any]]:
@@ -89,11 +83,12 @@ def generated_questions(generation: Generation) -> Iterator[dict[str, Any]]:
 
 def source_of(generation: Generation) -> TaskSource:
     """What the tasks are drawn from; SettingError for an unknown share or template file."""
-    return _source(tuple(sorted(generation.shares.items())), generation.templates, generation.split)
+    shares = tuple(sorted(generation.shares.items()))
+    return _source(shares, generation.templates, generation.split)
 
 
 def learn_tokenizer(generation: Generation, vocab_size: int) -> Tokenizer:
-    """A byte-level BPE learned from other tasks of the same kind; that of a sequence has ANSWER."""
+    """A byte-level BPE learned from other tasks of the same kind; it has ANSWER, too."""
     source, rng = source_of(generation), Random(f"{generation.seed}/tokenizer")
     texts = (text for _ in range(NUM_TOKENIZER_TASKS) for text in source.draw(rng).texts)
     return train_tokenizer(texts, vocab_size, (*SPECIAL_TOKENS, ANSWER))
@@ -107,20 +102,3 @@ def _source(
     if templates:
         return TaskSource.of_files(chosen, templates, split)
     return TaskSource.of_package(chosen, split)
-
-
-def _grid(conversation: Conversation, name: str, decision_weight: float) -> TokenGrid:
-    targets_RC = conversation.targets_RC
-    weights_RC = np.where(targets_RC == Target.DECISION, np.float32(decision_weight), np.float32(1))
-    first = conversation.tasks[0]
-    meta: dict[str, Any] = {"source": SOURCE, "family": first.family, "place": first.place}
-    meta["question"] = first.question
-    if first.answer:
-        meta["answer"] = first.answer
-    if len(conversation.tasks) > 1:
-        meta["num_turns"] = len(conversation.tasks)
-    if conversation.planted:
-        meta["planted"] = list(conversation.planted)
-    return TokenGrid(
-        name, conversation.tokens_RC, targets_RC != Target.NONE, meta, weights_RC=weights_RC
-    )

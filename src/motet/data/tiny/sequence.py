@@ -6,8 +6,8 @@
 
 What the streams of `score` say side by side stands here one after the other, in the order in which
 each part can follow from those before it: the texts and the planted mistakes are the same. With
-doubt, Skeptical's line and verdict stand behind each line of Think. Nothing is silent, so every
-cell that is not the question's is learned, but the wrong ones.
+doubt, Skeptical's line and verdict stand behind each line of Think. Nothing is silent but row 0, as
+in streams. Every cell that is not the question's is learned, but the wrong ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from motet.data.tiny.conversation import Conversation, Target
 from motet.data.tiny.lines import Task
 from motet.data.tiny.mistakes import Written, written_lines
 from motet.data.tiny.number_words import find_numbers
-from motet.data.tiny.tokenizer import ANSWER, END, token_id
+from motet.data.tiny.tokenizer import ANSWER, END, SILENCE, token_id
 from motet.streams.grid import TOKEN_DTYPE
 from motet.streams.layout import Channel, Role
 
@@ -53,9 +53,10 @@ class _Column:
 def compose_sequence(
     task: Task, tokenizer: Tokenizer, rng: Random, *, mistake_share: float = 0.0, doubted: bool
 ) -> Conversation:
-    """One task as a grid of one channel, [T, 1]; the same dice plant the same mistakes."""
+    """One task as a grid of one channel; the same dice plant the same mistakes."""
     assert doubted or not mistake_share, "a mistake needs somebody who objects"
     column, planted = _Column(tokenizer), list[int]()
+    column.add([token_id(tokenizer, SILENCE)], Target.NONE)
     column.say(task.question + "\n", Target.NONE)
     if task.lines:
         notes = " ".join(str(number.value) for number in find_numbers(task.question))
