@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -151,12 +151,12 @@ class Asker:
 
     async def _patiently(self, body: dict[str, Any], most_tokens: int) -> Answer:
         give_up_s, began_s = self._patience.give_up_s, time.monotonic()
-        for delay_s in self._patience.delays(Random()):
+        for num_tries, delay_s in enumerate(self._patience.delays(Random()), start=1):
             try:
                 async with self.budget.reserve(most_tokens):
                     answer = await self._once(body)
                     self.budget.pay(answer.prompt_tokens, answer.answer_tokens)
-                    return answer
+                    return replace(answer, num_requests=num_tries)
             except _NotNowError as later:
                 wait_s = max(delay_s, later.wait_s or 0.0)
                 waited_s = time.monotonic() - began_s

@@ -18,6 +18,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from motet.corpora.budget import Spending
+
 __all__ = ["Answer", "AnswerCache", "cache_folder"]
 
 
@@ -26,14 +28,22 @@ class Answer:
     """What a model said.
 
     finish: why it stopped, in the server's word, such as `stop` or `length`. prompt_tokens,
-    answer_tokens: as the server counted them, None where it did not. is_cached: it cost nothing.
+    answer_tokens: as the server counted them, None where it did not. num_requests: what it took
+    now, 0 if it was there already.
     """
 
     text: str
     finish: str
     prompt_tokens: int | None
     answer_tokens: int | None
-    is_cached: bool = False
+    num_requests: int = 0
+
+    @property
+    def spending(self) -> Spending:
+        """What it cost now."""
+        if self.num_requests == 0:
+            return Spending()
+        return Spending(self.num_requests, self.prompt_tokens or 0, self.answer_tokens or 0)
 
 
 _READER: TypeAdapter[Answer] = TypeAdapter(Answer)
@@ -51,7 +61,7 @@ class AnswerCache:
             kept = json.loads(self._path(request).read_text("utf-8"))
             if kept["request"] != request:
                 return None
-            return _READER.validate_python({**kept["answer"], "is_cached": True})
+            return _READER.validate_python(kept["answer"], strict=True)
         except (FileNotFoundError, ValueError, KeyError, TypeError, ValidationError):
             return None
 
@@ -59,7 +69,7 @@ class AnswerCache:
         """Keep an answer, whole or not at all."""
         path = self._path(request)
         path.parent.mkdir(parents=True, exist_ok=True)
-        answered = {k: v for k, v in asdict(answer).items() if k != "is_cached"}
+        answered = {k: v for k, v in asdict(answer).items() if k != "num_requests"}
         data = json.dumps({"request": request, "answer": answered}, ensure_ascii=True, indent=1)
         descriptor, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
         try:

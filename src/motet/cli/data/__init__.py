@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from motet.cli.data.generate import generate
+from motet.cli.data.synthesize import synthesize
 
 data = typer.Typer(
     help="Make, check and measure datasets of conversations.",
@@ -22,3 +23,4 @@ def _family() -> None:
 
 
 data.command()(generate)
+data.command()(synthesize)
