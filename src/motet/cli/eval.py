@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from motet.cli.eval_compare import compare
+from motet.cli.eval_gsm8k import gsm8k
+from motet.cli.eval_jsonl import jsonl
 from motet.cli.eval_streams import streams
 from motet.cli.json_line import json_line
 from motet.cli.measuring import measuring, provenance
@@ -42,7 +45,8 @@ def _family() -> None:
     """Measure how good models are."""
 
 
-evaluate.command()(streams)
+for _command in (streams, gsm8k, jsonl, compare):
+    evaluate.command()(_command)
 
 
 @evaluate.command()

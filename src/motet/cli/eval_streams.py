@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,17 +12,26 @@ from motet.cli.items import read_items
 from motet.cli.json_line import json_line
 from motet.cli.measuring import measuring, provenance
 from motet.data.tiny.mixture import held_out_problems
-from motet.engine import load
+from motet.engine import Engine, load
 from motet.errors import InputError
+from motet.eval.passages import Passage, Prompt, conversations_of, passages_of_grids
+from motet.eval.streams.information import (
+    information_json,
+    information_table,
+    measure_information,
+)
 from motet.eval.streams.interrupted import measure_reactions
 from motet.eval.streams.manners import measure_manners
 from motet.eval.streams.planted import measure_doubt
-from motet.eval.streams.report import shares, shares_json, shares_table
+from motet.eval.streams.quiet import measure_quiet
+from motet.eval.streams.report import quiet_line, shares, shares_json, shares_table
 from motet.formats.directory import EMBEDDED
 from motet.protocol.printable import printable
+from motet.runtime.directory import find
 from motet.streams.layout import Layout, Role
 
 NUM_PROBLEMS = 200
+NUM_CONVERSATIONS = 64
 _PLAIN_WIDTH = 100  # of the table where no terminal says how wide it is
 
 
@@ -48,10 +57,20 @@ def streams(
         str | None, typer.Option(help="The channel that doubts.", show_default="Skeptical, if any")
     ] = None,
     remark: Annotated[str, typer.Option(help="What the User says to interrupt.")] = "Stop.",
+    grids: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A dataset of grids on which to measure what channels tell each other.",
+            show_default="what the model itself says",
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
 ) -> None:
     """Measure whether a model speaks, waits, ends, rests, is interrupted, and doubts rightly.
+
+    And whether it is quiet before anyone has spoken, and what its channels tell each other.
 
     Each share comes with its 95 % interval (Wilson). Ends with one line of JSON.
     """
@@ -77,6 +96,11 @@ def streams(
                 engine, settings, texts, thinker=thinks, doubter=doubts, seed=seed,
                 advance=begin("planted wrong steps", len(texts)),
             )  # fmt: skip
+        passages = _passages(engine, grids, find(model), texts, seed)
+        told = measure_information(
+            engine, passages, begin("what channels tell each other", len(passages))
+        )
+    quiet = measure_quiet(engine)
     found = shares(manners, reactions, doubt)
     source = "held-out problems" if input_file is None else str(input_file)
     if not json_only:
@@ -89,6 +113,13 @@ def streams(
             typer.echo(f"\nrows until Output changed, median: {reactions.median_rows:g}")
         if doubt is not None and doubt.num_without:
             typer.echo(f"conversations without a step to falsify: {doubt.num_without}")
+        typer.echo(quiet_line(quiet))
+        whose = "the model's own" if grids is None else printable(str(grids))
+        typer.echo(
+            f"\nWhat channels tell each other, nats a spoken token ({len(passages)} conversations, "
+            f"{whose}):\n"
+        )
+        console.print(information_table(told))
         typer.echo()
     typer.echo(
         json_line(
@@ -100,6 +131,16 @@ def streams(
                 "seed": seed,
                 "shares": shares_json(found),
                 "reaction_rows_median": reactions.median_rows,
+                "quiet": {
+                    "rows": quiet.num_rows,
+                    "probability": quiet.probability,
+                    "greedy_speaks_at": quiet.first_row,
+                },
+                "information": {
+                    "source": "own" if grids is None else str(grids),
+                    "n": len(passages),
+                    "told": information_json(told),
+                },
             }
         )
     )
@@ -114,6 +155,16 @@ def _texts(input_file: Path | None, num_problems: int, seed: int) -> list[str]:
     if not texts:
         raise InputError("--input", expected="at least one line", got=f"{input_file}: none")
     return texts
+
+
+def _passages(
+    engine: Engine[Any], grids: Path | None, model: Path, texts: list[str], seed: int
+) -> list[Passage]:
+    """Conversations to measure what channels tell each other on."""
+    if grids is None:
+        prompts = [Prompt(f"question {n}", text) for n, text in enumerate(texts, start=1)]
+        return conversations_of(engine, prompts[:NUM_CONVERSATIONS], seed)
+    return passages_of_grids(grids, engine, model, NUM_CONVERSATIONS)
 
 
 def _channel(layout: Layout, asked: str | None, usual: str) -> str | None:

@@ -21,10 +21,18 @@ def global_sampling(default: Sampling, knobs: Mapping[str, float | None]) -> Sam
 
 def channel_sampling(base: Sampling, options: Sequence[str]) -> dict[str, Sampling]:
     """`Think:temperature=0.3,top_k=5` and the like; knobs that are not named stay as in `base`."""
-    samplers: dict[str, Sampling] = {}
+    return {
+        channel: dataclasses.replace(base, **knobs)
+        for channel, knobs in channel_changes(options).items()
+    }
+
+
+def channel_changes(options: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The knobs that such options name, by channel; SettingError for anything else."""
+    changes: dict[str, dict[str, Any]] = {}
     for option in options:
         channel, colon, pairs = option.partition(":")
-        knobs: dict[str, float] = {}
+        knobs = changes.setdefault(channel, {})
         for pair in pairs.split(","):
             name, equals, value = pair.partition("=")
             try:
@@ -36,9 +44,7 @@ def channel_sampling(base: Sampling, options: Sequence[str]) -> dict[str, Sampli
                     "--sampling", expected=f"CHANNEL:KNOB=VALUE with {', '.join(_TYPES)}",
                     got=repr(option),
                 )  # fmt: skip
-        current = samplers.get(channel, base)
-        samplers[channel] = dataclasses.replace(current, **knobs)  # type: ignore[arg-type]
-    return samplers
+    return changes
 
 
 def silence_rules(layout: Layout, rules: Mapping[str, float | None]) -> dict[str, Any]:

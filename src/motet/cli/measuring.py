@@ -20,10 +20,14 @@ Begin = Callable[[str, int], Callable[[], None]]
 """Told what is about to be done in how many parts; what it returns is called after each."""
 
 
-def provenance() -> dict[str, Any]:
-    """Command, date, version and hardware of the figures that stand beside them."""
+def provenance(*, secret: str | None = None) -> dict[str, Any]:
+    """Command, date, version and hardware of the figures that stand beside them.
+
+    secret: what of the command line is to be stars.
+    """
+    words = [word if secret is None else word.replace(secret, "***") for word in sys.argv[1:]]
     return {
-        "command": shlex.join(["motet", *sys.argv[1:]]),
+        "command": shlex.join(["motet", *words]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "motet": __version__,
         "hardware": read_hardware().to_json(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +100,25 @@ def conversations_of(engine: Engine[Any], prompts: Sequence[Prompt], seed: int) 
         engine.finish(sessions)
         passages += [_passage(s.grid.tokens_RC, engine.codec.layout) for s in sessions]
     return passages
+
+
+def passages_of_grids(path: Path, engine: Engine[Any], model: Path, num_most: int) -> list[Passage]:
+    """The first conversations of a dataset of grids, as far as the model's context reaches.
+
+    model: the engine's directory, whose tokenizer must have made the tokens. DataError if the
+    dataset is broken or fits another model.
+    """
+    from motet.data.grids import GridDataset, tokenizer_sha256  # they need pyarrow
+
+    if not model.is_dir():
+        raise InputError(
+            "--grids", expected="a model directory, which has its tokenizer beside it", got=model
+        )
+    dataset = GridDataset.open(path)
+    dataset.check_fit(engine.codec.layout, tokenizer_sha256(model))
+    most = engine.runtime.context_rows
+    grids = islice(dataset.read(), num_most)
+    return [_passage(grid.tokens_RC[:most], engine.codec.layout) for grid in grids]
 
 
 def _passage(tokens_RC: Tokens, layout: Layout) -> Passage:

@@ -11,6 +11,7 @@ from motet.eval.intervals import Interval, wilson
 from motet.eval.streams.interrupted import WITHIN_ROWS, Reactions
 from motet.eval.streams.manners import REST_ROWS, Manners
 from motet.eval.streams.planted import Doubt
+from motet.eval.streams.quiet import Quiet
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,19 @@ def shares(manners: Manners, reactions: Reactions, doubt: Doubt | None) -> list[
                   num_objections),
         ]  # fmt: skip
     return found
+
+
+def quiet_line(quiet: Quiet) -> str:
+    """Whether the model is quiet before anybody has spoken to it."""
+    greedy = (
+        "silence is always likeliest"
+        if quiet.first_row is None
+        else f"a greedy one speaks at row {quiet.first_row}"
+    )
+    return (
+        f"quiet for {quiet.num_rows} rows before anyone speaks: probability "
+        f"{quiet.probability:.3f}, {greedy}"
+    )
 
 
 def shares_table(found: list[Share]) -> Table:

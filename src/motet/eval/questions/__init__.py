@@ -1,0 +1,1 @@
+"""Questions with known answers: asked many at a time, judged, and counted."""
