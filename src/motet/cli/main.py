@@ -33,6 +33,7 @@ _COMMANDS = {
     "bench": "motet.cli.bench:bench",
     "eval": "motet.cli.eval:evaluate",
     "data": "motet.cli.data:data",
+    "train": "motet.cli.train:train",
     "sessions": "motet.cli.sessions:sessions",
 }
 """Where each command is; a module is imported only for its own command, or to list them all."""

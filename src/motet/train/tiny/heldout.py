@@ -1,6 +1,6 @@
 """How many problems a model answers right, ends by itself on, and answers without a voice.
 
-    python -m motet.train.tiny.heldout MODEL --num-problems 500 --seed 1 [--silence Think] [--family sum]
+    python -m motet.train.tiny.heldout MODEL --num-problems 500 --seed 1 [--silence Think]
 
 Without a family the problems come from templates that are never trained on, and whose failures
 nobody looks at: they are not printed. `--family development` takes templates that are not trained
