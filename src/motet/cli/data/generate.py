@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from motet.data.spread import Part
     from motet.data.tiny.generate import Generation
 
+Kind = TypeVar("Kind", bound=StrEnum)
 _STREAMS = "streams"
 
 
@@ -197,7 +198,7 @@ def _named_share(text: str) -> tuple[str, float]:
     return name, share
 
 
-def _one_of(kind: type[Any], value: str, option: str) -> Any:
+def _one_of(kind: type[Kind], value: str, option: str) -> Kind:
     try:
         return kind(value)
     except ValueError:
