@@ -15,9 +15,9 @@ from motet.runtime.torch.multistream import MultiStreamModel
 from motet.streams.layout import Channel, ConvMode, Layout, Role, SpecialToken
 from motet.train.config.method import LoRAConfig
 from motet.train.config.model import Precision
-from motet.train.lora import adapt
 from motet.train.footprint import Memory, Sharding, Trained, memory_of
 from motet.train.footprint.activations import activation_bytes
+from motet.train.lora import adapt
 
 D, H, G, K, F, E, A, FE, V = 64, 4, 2, 16, 96, 8, 2, 48, 50
 MIXED, BFLOAT16, FLOAT32 = Precision.MIXED_BFLOAT16, Precision.BFLOAT16, Precision.FLOAT32
