@@ -14,7 +14,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
@@ -39,21 +39,21 @@ AnyDescription = TypeVar("AnyDescription", bound=Description)
 
 
 class Record(BaseModel):
-    """What became of one part of the input. shard: None if nothing was kept; counts: by reason."""
+    """What became of one part of the input. shard: None if all was left out; left_out: why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     shard: Shard | None
-    counts: dict[str, int] = {}
+    left_out: dict[str, int] = {}
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a shard writer says of what it wrote."""
+    """What a shard writer says of what it wrote, and how many it left out for which reason."""
 
     num_conversations: int
     num_rows: int
-    counts: Mapping[str, int]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 WriteShard = Callable[[BinaryIO], Written]
@@ -132,7 +132,7 @@ class Building(Generic[AnyDescription]):
             )
         else:
             path.unlink()
-        record = Record(shard=shard, counts=dict(written.counts))
+        record = Record(shard=shard, left_out=dict(written.left_out))
         with whole_file(self._record_path(index)) as file:
             file.write(_json(record.model_dump(mode="json")))
         return record
@@ -143,18 +143,18 @@ class Building(Generic[AnyDescription]):
             return type(self.description).read(self.path)
         records = list(self._records(num_parts))
         shards = tuple(record.shard for record in records if record.shard is not None)
-        total = sum(shard.num_conversations for shard in shards)
-        done = self.description.model_copy(update={"shards": shards, "num_conversations": total})
+        left_out: Counter[str] = Counter()
+        for record in records:
+            left_out.update(record.left_out)
+        update = {
+            "shards": shards,
+            "num_conversations": sum(shard.num_conversations for shard in shards),
+            "left_out": dict(sorted(left_out.items())),
+        }
+        done = self.description.model_copy(update=update)
         done.write(self.path)
         shutil.rmtree(self.path / UNFINISHED)
         return done
-
-    def counts(self, num_parts: int) -> Counter[str]:
-        """Counts of all records together."""
-        total: Counter[str] = Counter()
-        for record in self._records(num_parts):
-            total.update(record.counts)
-        return total
 
     def _records(self, num_parts: int) -> Iterator[Record]:
         for index in range(num_parts):
@@ -168,7 +168,8 @@ class Building(Generic[AnyDescription]):
 
     def _check_finished(self) -> None:
         there = type(self.description).read(self.path)
-        bare = there.model_copy(update={"shards": (), "num_conversations": 0})
+        nothing = {"shards": (), "num_conversations": 0, "left_out": {}}
+        bare = there.model_copy(update=nothing)
         if bare != self.description:
             old, new = (_json(d.model_dump(mode="json")) for d in (bare, self.description))
             raise DataError(

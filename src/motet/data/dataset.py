@@ -75,13 +75,17 @@ class MadeBy(_Strict):
 
 
 class Description(_Strict):
-    """`dataset.json` of tables, and what that of grids has as well."""
+    """`dataset.json` of tables, and what that of grids has as well.
+
+    left_out: how many conversations of the sources are not in it, by reason.
+    """
 
     format: Kind
     version: Literal[1] = 1
     channels: Annotated[tuple[ChannelEntry, ...], Field(min_length=1)]
     num_conversations: Count = 0
     shards: tuple[Shard, ...] = ()
+    left_out: dict[str, Count] = {}
     made_by: MadeBy
 
     @property

@@ -42,7 +42,7 @@ def write_grids(file: BinaryIO, grids: Iterable[TokenGrid]) -> Written:
             writer.write_batch(_batch(group), row_group_size=len(group))
             num_conversations += len(group)
             num_rows += sum(grid.num_rows for grid in group)
-    return Written(num_conversations, num_rows, {})
+    return Written(num_conversations, num_rows)
 
 
 def _groups(grids: Iterable[TokenGrid]) -> Iterator[list[TokenGrid]]:

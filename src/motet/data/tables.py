@@ -52,7 +52,7 @@ def write_tables(file: BinaryIO, tables: Iterable[Table]) -> Written:
             packed.write(line.encode("utf-8") + b"\n")
             num_conversations += 1
             num_rows += table.num_rows
-    return Written(num_conversations, num_rows, {})
+    return Written(num_conversations, num_rows)
 
 
 def _line(table: Table) -> bytes:

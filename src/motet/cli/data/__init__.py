@@ -8,7 +8,9 @@ from __future__ import annotations
 import typer
 
 from motet.cli.data.generate import generate
+from motet.cli.data.project import project
 from motet.cli.data.synthesize import synthesize
+from motet.cli.data.tokenize import tokenize
 
 data = typer.Typer(
     help="Make, check and measure datasets of conversations.",
@@ -24,3 +26,5 @@ def _family() -> None:
 
 data.command()(generate)
 data.command()(synthesize)
+data.add_typer(project, name="project")
+data.command()(tokenize)
