@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -177,14 +177,20 @@ class AskingOptions:
                 raise InputError(option, expected="a file", got=f"{file}: no regular file")
 
 
-def with_asking_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with all options of `AskingOptions`, which it gets as its argument `options`."""
+def with_asking_options(
+    command: Callable[..., None], without: Collection[str] = ()
+) -> Callable[..., None]:
+    """The command with all options of `AskingOptions`, which it gets as its argument `options`.
+
+    without: fields that are no options of this command and keep their defaults.
+    """
     hints = get_type_hints(AskingOptions, include_extras=True)
     shared = [
         inspect.Parameter(
             f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name]
         )
         for f in fields(AskingOptions)
+        if f.name not in without
     ]
     own_hints = get_type_hints(command, include_extras=True)
     own = [

@@ -15,7 +15,7 @@ from motet.cli.provenance import model_fingerprint
 from motet.client.address import http_url
 from motet.engine import Sampling, Settings
 from motet.errors import SettingError
-from motet.eval.questions.asking import EngineAsker, Hear, check_samples
+from motet.eval.questions.asking import EngineAsker, Hear, Refused, check_samples
 from motet.eval.questions.completions import ChatServer, first_model
 from motet.eval.questions.hearing import ReplyMark
 from motet.eval.questions.live import LiveServer
@@ -36,8 +36,13 @@ _SERVER_ONLY = ("api", "model_name")
 class Asker(Protocol):
     """Something that answers."""
 
-    def ask(self, asks: Iterable[Ask], hear: Hear, at_once: int) -> None:
-        """Ask everything, `at_once` at a time; `hear` each answer as soon as it is there."""
+    def ask(
+        self, asks: Iterable[Ask], hear: Hear, at_once: int, refused: Refused | None = None
+    ) -> None:
+        """Ask everything, `at_once` at a time; `hear` each answer as soon as it is there.
+
+        refused: told of what the model can't be asked; without it that is an InputError.
+        """
         ...
 
 

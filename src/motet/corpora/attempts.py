@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -90,7 +90,7 @@ class Attempts:
         self.outcomes: Counter[str] = Counter()
         self._made_as = json.loads(json.dumps(made_as))
         self._places: dict[int, int | None] = {}  # number -> where its line begins, if it was kept
-        self._facts: list[tuple[int, Mapping[str, Any]]] = []
+        self._facts: dict[int, Mapping[str, Any]] = {}
         self._file: BinaryIO | None = None
         self._lock: sqlite3.Connection | None = None
 
@@ -137,16 +137,21 @@ class Attempts:
         assert attempt.number not in self._places, attempt.number
         self._note(attempt, self._append(attempt.to_line()))
 
-    def facts(self) -> Iterator[Mapping[str, Any]]:
-        """The facts of every attempt that has some, by number."""
-        for _, facts in sorted(self._facts, key=lambda item: item[0]):
-            yield facts
+    def facts(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """The number and facts of every attempt, by number."""
+        return iter(sorted(self._facts.items()))
 
-    def kept(self) -> Iterator[Attempt]:
-        """The attempts that were kept, by number, read from the file again."""
+    def kept_numbers(self) -> list[int]:
+        """The attempts that were kept, in order."""
+        return sorted(number for number, place in self._places.items() if place is not None)
+
+    def read(self, numbers: Iterable[int]) -> Iterator[Attempt]:
+        """Kept attempts, from the file again."""
         with self.path.open("rb") as file:
-            for number in sorted(n for n, place in self._places.items() if place is not None):
-                file.seek(self._places[number] or 0)
+            for number in numbers:
+                place = self._places[number]
+                assert place is not None, number
+                file.seek(place)
                 yield Attempt.from_line(file.readline(), f"{self.path}: attempt {number}")
 
     def _read(self) -> None:
@@ -192,8 +197,7 @@ class Attempts:
     def _note(self, attempt: Attempt, place: int) -> None:
         self._places[attempt.number] = place if attempt.is_kept else None
         self.outcomes[attempt.outcome] += 1
-        if attempt.facts:
-            self._facts.append((attempt.number, attempt.facts))
+        self._facts[attempt.number] = attempt.facts
 
     def _append(self, line: bytes) -> int:
         """Write a line; the place where it begins. What could be written of it is undone if not."""

@@ -26,7 +26,6 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from motet.corpora.asking import Message
-from motet.data.dataset import ChannelEntry
 from motet.data.dice import Dice
 from motet.errors import InputError
 from motet.streams.layout import Channel, Role
@@ -58,6 +57,13 @@ class Limits(_Strict):
     min_overlap: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+class _Entry(_Strict):
+    """A channel."""
+
+    name: Annotated[str, Field(min_length=1)]
+    role: Role
+
+
 class _File(_Strict):
     """The file. takes_question: it can be given a question, and with it the right answer."""
 
@@ -67,7 +73,7 @@ class _File(_Strict):
     takes_question: bool = False
     system: str
     user: str
-    channels: Annotated[tuple[ChannelEntry, ...], Field(min_length=1)]
+    channels: Annotated[tuple[_Entry, ...], Field(min_length=1)]
     limits: Limits
     slots: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
 

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 from motet.corpora.asking import Asker
 from motet.corpora.attempts import Attempt, Attempts
 from motet.corpora.budget import BudgetSpentError, Spending
+from motet.corpora.collecting import write_dataset
 from motet.corpora.dropping import Dropped
 from motet.corpora.plan import Plan
 from motet.corpora.writing import spending_of, write_conversation
-from motet.data.dataset import MadeBy
-from motet.data.tables import Table, TableWriter
+from motet.data.building import Written
+from motet.data.dataset import MadeBy, TableDescription
+from motet.data.tables import Table, table_description, write_tables
 from motet.errors import ServerError
 
 __all__ = ["collect", "spent_before", "synthesize"]
@@ -32,7 +35,7 @@ Advance = Callable[[Attempt], None]
 
 def spent_before(attempts: Attempts) -> Spending:
     """What the attempts in the file have cost."""
-    return sum((spending_of(dict(facts)) for facts in attempts.facts()), Spending())
+    return sum((spending_of(facts) for _, facts in attempts.facts()), Spending())
 
 
 async def synthesize(
@@ -79,19 +82,24 @@ async def synthesize(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def collect(attempts: Attempts, plan: Plan, path: Path, made_by: MadeBy, num_wanted: int) -> int:
-    """Write the first `num_wanted` kept conversations to the dataset at `path`; how many it has.
+def collect(
+    attempts: Attempts, plan: Plan, path: Path, made_by: MadeBy, num_wanted: int
+) -> TableDescription:
+    """Write the first `num_wanted` kept conversations to the dataset at `path`.
 
     DataError if `path` holds something else.
     """
-    num_written = 0
-    with TableWriter(path, plan.channels, made_by) as writer:
-        num_written = writer.num_done
-        for attempt in islice(attempts.kept(), writer.num_done, num_wanted):
-            where = f"{attempts.path}: attempt {attempt.number}"
-            writer.write(Table.from_json(attempt.kept, plan.channels, where))
-            num_written += 1
-    return num_written
+
+    def write(file: BinaryIO, kept: Iterator[Attempt]) -> Written:
+        tables = (
+            Table.from_json(one.kept, plan.channels, f"{attempts.path}: attempt {one.number}")
+            for one in kept
+        )
+        return write_tables(file, tables)
+
+    description = table_description(plan.channels, made_by)
+    numbers = attempts.kept_numbers()[:num_wanted]
+    return write_dataset(path, description, attempts, numbers, write)
 
 
 def _numbers(plan: Plan, attempts: Attempts) -> Iterator[int]:

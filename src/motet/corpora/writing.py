@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,7 @@ class _Facts:
         }
 
 
-def spending_of(facts: dict[str, Any]) -> Spending:
+def spending_of(facts: Mapping[str, Any]) -> Spending:
     """What an attempt cost, by its facts."""
     return Spending(facts["requests"], facts["prompt_tokens"], facts["answer_tokens"])
 
@@ -94,8 +95,9 @@ def _read(answer: Answer, task: Task) -> Written:
 
 
 def _again(dropped: DroppedError) -> str:
-    text = jinja2.Template(packaged_text(AGAIN), undefined=jinja2.StrictUndefined)
-    return text.render(meaning=MEANINGS[dropped.reason], detail=dropped.detail).strip()
+    template = jinja2.Template(packaged_text(AGAIN), undefined=jinja2.StrictUndefined)
+    text: str = template.render(meaning=MEANINGS[dropped.reason], detail=dropped.detail)
+    return text.strip()
 
 
 def _table(task: Task, written: Written, model: str, num_answers: int) -> Table:

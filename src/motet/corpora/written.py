@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,17 +196,3 @@ def _cell(value: Any, where: str, repairs: set[str]) -> Cell | None:
     if END_MARK in said:
         raise DroppedError(Dropped.END_INSIDE, f"{where}: {text[:40]!r}")
     return Cell(said, is_end)
-
-
-def as_written(channels: Sequence[str], rows: Sequence[Row]) -> str:
-    """Rows as a language model is shown them and asked to write them."""
-    lines: list[Mapping[str, str]] = []
-    for row in rows:
-        pairs = zip(channels, row, strict=True)
-        said = {
-            name: cell.text + (END_MARK if cell.end else "")
-            for name, cell in pairs
-            if cell is not None
-        }
-        lines.append(said)
-    return "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from motet.cli.data.distill import distill
 from motet.cli.data.generate import generate
 from motet.cli.data.project import project
 from motet.cli.data.synthesize import synthesize
@@ -28,3 +29,4 @@ data.command()(generate)
 data.command()(synthesize)
 data.add_typer(project, name="project")
 data.command()(tokenize)
+data.command()(distill)

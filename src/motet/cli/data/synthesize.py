@@ -210,8 +210,11 @@ def _make(target: Path, plan: Plan, endpoint: Endpoint, limits: _Limits, cache: 
         source = {name: value for name, value in made_as.items() if name != "url"}
         command = ("motet", "data", "synthesize", "--num", str(num_wanted))
         made_by = MadeBy(command=command, sources=(source,))
-        num_written = collect(attempts, plan, target, made_by, num_wanted)
-    typer.echo(f"{printable(str(target))}: {num_written:,} conversations")
+        done = collect(attempts, plan, target, made_by, num_wanted)
+    typer.echo(
+        f"{printable(str(target))}: {done.num_conversations:,} conversations, "
+        f"{done.num_rows:,} rows, {len(done.shards)} shards"
+    )
 
 
 async def _ask(
@@ -251,7 +254,7 @@ def _facts(attempts: Attempts, endpoint: Endpoint, target: Path) -> dict[str, An
     from motet.corpora.synthesize import spent_before
 
     spent = spent_before(attempts)
-    facts = list(attempts.facts())
+    facts = [one for _, one in attempts.facts()]
     repairs = Counter(name for one in facts for name in one.get("repairs", ()))
     return {
         "dataset": str(target),
