@@ -1,0 +1,68 @@
+"""Is every `a op b = c` that a conversation says right? (`motet.data.verify.claims`)
+
+wrong     it is not
+planted   it is not, and was meant so: `meta.planted` names the row in which it is said
+unhurt    a row of `meta.planted` in which no wrong step was found (no fault: it may be no sum)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from motet.data.table import Table
+from motet.data.verify.claims import find_claims
+from motet.data.verify.finding import Check, Finding
+from motet.data.verify.sides import Verdict
+from motet.streams.layout import Role
+
+_MOST_SHOWN = 80
+
+
+@dataclass
+class Arithmetic:
+    """What was found. counts: claims by verdict, with planted ones apart."""
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def check_arithmetic(table: Table) -> Arithmetic:
+    """Check all that the sampled channels claim."""
+    found = Arithmetic()
+    planted = set(table.meta.get("planted", ()))
+    met: set[int] = set()
+    for number, channel in enumerate(table.channels):
+        if channel.role is Role.INPUT:
+            continue
+        for message in table.said(number):
+            for claim in find_claims(message.text):
+                last_row = message.row_of(claim.end - 1)
+                if claim.verdict is not Verdict.WRONG:
+                    found.counts[claim.verdict.value] += 1
+                    continue
+                is_planted = last_row in planted
+                kind = "planted" if is_planted else "wrong"
+                found.counts[kind] += 1
+                met |= {last_row} & planted
+                said = message.text[claim.start : claim.end][:_MOST_SHOWN]
+                what = f"{said!r}, and it is {show(claim.expected)}"
+                found.findings.append(
+                    Finding(
+                        Check.ARITHMETIC, kind, table.id, what, channel.name, last_row,
+                        is_fault=not is_planted,
+                    )
+                )  # fmt: skip
+    for row in sorted(planted - met):
+        found.counts["unhurt"] += 1
+        what = "a planted wrong step is not there, or is no calculation that can be read"
+        found.findings.append(
+            Finding(Check.ARITHMETIC, "unhurt", table.id, what, None, row, is_fault=False)
+        )
+    return found
+
+
+def show(value: Fraction) -> str:
+    """A number for people."""
+    return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"
