@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from motet.data.building import Written
+from motet.data.grid_group import GridGroup, GroupPlace
 from motet.data.token_grid import TokenGrid
 from motet.errors import DataError
 
@@ -31,13 +32,18 @@ SCHEMA = pa.schema(
         pa.field("meta", pa.string()),
     ]
 )
+_FORMAT: dict[str, Any] = {
+    "compression": "zstd",
+    "write_statistics": False,
+    "write_page_checksum": True,
+}
 _BROKEN = (pa.ArrowException, OSError, ValueError)
 
 
 def write_grids(file: BinaryIO, grids: Iterable[TokenGrid]) -> Written:
     """Write a shard; the same grids give the same bytes."""
     num_conversations = num_rows = 0
-    with pq.ParquetWriter(file, SCHEMA, compression="zstd", write_statistics=False) as writer:
+    with pq.ParquetWriter(file, SCHEMA, **_FORMAT) as writer:
         for group in _groups(grids):
             writer.write_batch(_batch(group), row_group_size=len(group))
             num_conversations += len(group)
@@ -87,7 +93,7 @@ class GridFile:
         self._num_channels = num_channels
         self._vocabulary = vocabulary
         try:
-            self._file = pq.ParquetFile(path, memory_map=True)
+            self._file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
             schema = self._file.schema_arrow.remove_metadata()
         except _BROKEN as error:
             raise DataError(str(path), expected="a Parquet file", got=error) from None
@@ -116,85 +122,19 @@ class GridFile:
 
     def num_rows(self) -> NDArray[np.int32]:
         """R of every conversation."""
-        column = self._read(lambda: self._file.read(["num_rows"])).column("num_rows")
+        column = self._read(lambda: self._file.read(["num_rows"], use_threads=False)).column("num_rows")
         if column.null_count:
             raise DataError(f"{self.path}: num_rows", expected="a number each", got="null")
         return np.asarray(column.to_numpy(), np.int32)
 
-    def read_group(self, group: int) -> list[TokenGrid]:
-        """The conversations of one row group; DataError with number and field of what is wrong."""
-        table = self._read(lambda: self._file.read_row_group(group))
-        first = self._starts[group]
-        texts = (table.column(name).to_pylist() for name in ("id", "num_rows", "meta"))
-        lists = (self._lists(table, name) for name in ("tokens", "learned", "weights"))
-        return [
-            self._grid(f"{self.path}: conversation {first + i}", *fields)
-            for i, fields in enumerate(zip(*texts, *lists, strict=True))
-        ]
+    def read_group(self, group: int) -> GridGroup:
+        """The conversations of one row group."""
+        columns = self._read(lambda: self._file.read_row_group(group, use_threads=False))
+        where = GroupPlace(self.path, self._starts[group], self._num_channels, self._vocabulary)
+        return GridGroup(columns, where)
 
     def _read(self, read: Callable[[], pa.Table]) -> pa.Table:
         try:
             return read().combine_chunks()
         except _BROKEN as error:
             raise DataError(str(self.path), expected="a whole Parquet file", got=error) from None
-
-    def _lists(self, table: pa.Table, name: str) -> list[NDArray[Any] | None]:
-        """A column of lists as arrays, None where there is no list."""
-        lists: list[NDArray[Any] | None] = []
-        for chunk in table.column(name).chunks:
-            if chunk.values.null_count:
-                raise DataError(f"{self.path}: {name}", expected="no null in a list", got="null")
-            array = chunk.values.to_numpy(zero_copy_only=False)
-            offsets = chunk.offsets.to_numpy()
-            for i, is_there in enumerate(chunk.is_valid().to_pylist()):
-                lists.append(array[offsets[i] : offsets[i + 1]] if is_there else None)
-        return lists
-
-    def _grid(
-        self,
-        where: str,
-        name: str | None,
-        num_rows: int | None,
-        meta: str | None,
-        tokens: NDArray[Any] | None,
-        learned: NDArray[Any] | None,
-        weights: NDArray[Any] | None,
-    ) -> TokenGrid:
-        if not name:
-            raise DataError(f"{where}: id", expected="a text", got=repr(name))
-        if num_rows is None or num_rows < 0:
-            raise DataError(f"{where}: num_rows", expected="0 or more", got=num_rows)
-        if tokens is None:
-            raise DataError(f"{where}: tokens", expected="a list", got="null")
-        shape = (num_rows, self._num_channels)
-        cells = [
-            None if array is None else _shaped(array, shape, f"{where}: {column}")
-            for column, array in (("learned", learned), ("weights", weights))
-        ]
-        tokens_RC = _shaped(tokens, shape, f"{where}: tokens")
-        is_alien = (tokens < 0) | (tokens >= self._vocabulary)
-        if is_alien.any():
-            at = int(is_alien.argmax())
-            raise DataError(
-                f"{where}: tokens[{at}]", expected=f"0 to {self._vocabulary - 1}", got=tokens[at]
-            )
-        if weights is not None and not (np.isfinite(weights) & (weights >= 0)).all():
-            raise DataError(f"{where}: weights", expected="0 or more each", got="others")
-        return TokenGrid(name, tokens_RC, cells[0], cells[1], _meta(meta, where))
-
-
-def _shaped(array: NDArray[Any], shape: tuple[int, int], where: str) -> NDArray[Any]:
-    if array.size != shape[0] * shape[1]:
-        expected = f"{shape[0] * shape[1]} cells = {shape[0]} rows of {shape[1]}"
-        raise DataError(where, expected=expected, got=array.size)
-    return array.reshape(shape)
-
-
-def _meta(text: str | None, where: str) -> dict[str, Any]:
-    try:
-        meta = json.loads(text or "")
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: meta", expected="JSON", got=error) from None
-    if not isinstance(meta, dict):
-        raise DataError(f"{where}: meta", expected="an object", got=type(meta).__name__)
-    return meta

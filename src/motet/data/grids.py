@@ -35,6 +35,7 @@ from motet.data.dataset import (
     file_sha256,
 )
 from motet.data.grid_file import GridFile, write_grids
+from motet.data.grid_group import GridGroup
 from motet.data.sequential import SequentialWriter
 from motet.data.token_grid import TokenGrid
 from motet.errors import DataError
@@ -52,13 +53,15 @@ __all__ = [
 
 DEFAULT_SHARD_ROWS = 1 << 20
 _OPEN_FILES = 64
-_DECODED_GROUPS = 16
+_MOST_DECODED_BYTES = 1 << 28
+"""Decoded groups are kept up to this size: a small dataset is decoded once, not in each epoch."""
 
 
 class GridDataset(Sequence[TokenGrid]):
     """The grids of a finished dataset: `len`, `[i]` in any order, `read` for all in order.
 
-    Files are mapped, and small groups of them decoded when asked for. It may be pickled.
+    Files are mapped, and small groups of them decoded when asked for and kept for a while. It may be
+    pickled, without what it keeps.
     """
 
     def __init__(self, path: Path, description: GridDescription) -> None:
@@ -70,7 +73,8 @@ class GridDataset(Sequence[TokenGrid]):
 
     def _forget(self) -> None:
         self._files: OrderedDict[int, GridFile] = OrderedDict()
-        self._groups: OrderedDict[tuple[int, int], list[TokenGrid]] = OrderedDict()
+        self._groups: OrderedDict[tuple[int, int], GridGroup] = OrderedDict()
+        self._num_decoded_bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("path", "description", "channels", "_starts")
@@ -160,8 +164,10 @@ class GridDataset(Sequence[TokenGrid]):
         key = (shard, group)
         if key not in self._groups:
             self._groups[key] = self._file(shard).read_group(group)
-            if len(self._groups) > _DECODED_GROUPS:
-                self._groups.popitem(last=False)
+            self._num_decoded_bytes += self._groups[key].num_bytes
+            while self._num_decoded_bytes > _MOST_DECODED_BYTES and len(self._groups) > 1:
+                _, dropped = self._groups.popitem(last=False)
+                self._num_decoded_bytes -= dropped.num_bytes
         self._groups.move_to_end(key)
         return self._groups[key][place]
 
@@ -173,8 +179,9 @@ class GridDataset(Sequence[TokenGrid]):
     def read_shard(self, shard: Shard) -> Iterator[TokenGrid]:
         """The conversations of one shard."""
         file = self._file(self.description.shards.index(shard))
-        for group in range(file.num_groups):
-            yield from file.read_group(group)
+        for number in range(file.num_groups):
+            group = file.read_group(number)
+            yield from (group[place] for place in range(len(group)))
 
     def _file(self, index: int) -> GridFile:
         if index not in self._files:

@@ -57,7 +57,7 @@ def make(
     when = "there already" if was_finished else f"in {time.monotonic() - start:.1f} s"
     typer.echo(
         f"{printable(str(building.path))}: {done.num_conversations:,} conversations, "
-        f"{done.num_rows:,} rows, {len(done.shards)} shards, {when}"
+        f"{done.num_rows:,} rows, shards: {len(done.shards)}, {when}"
     )
     for reason, count in done.left_out.items():
         typer.echo(f"left out, {printable(reason)}: {count:,}")

@@ -145,7 +145,8 @@ def _num_parquet_rows(path: Path) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        opened: Any = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+        with opened as file:
             yield file
     except _BROKEN as error:
         raise DataError(str(path), expected="a file of JSON lines", got=error) from None
