@@ -52,7 +52,7 @@ def test_another_server(motet: Motet, monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.loads(last)
     assert data["command"].endswith("--requests 5")
     assert data["target"] == {"url": url, "model": None}
-    assert (data["engine_step_s"], data["comparison"]) == (None, None)
+    assert (data["engine"], data["comparison"]) == (None, None)
     measured = data["measured"]
     assert 5 <= measured["num_requests"] <= 6
     assert measured["ttft_s"]["n"] == measured["num_requests"]

@@ -86,32 +86,41 @@ def test_warm_up_and_others_do_not_count() -> None:
     assert figures.mean_batch == pytest.approx(6 * 3 / 10)  # of those that had rows in it
 
 
+def test_how_many_rows_were_there_before() -> None:
+    one = Request(Kind.STEADY, 10.0, rows_at=[(10.0, 2), (11.0, 3), (25.0, 9)], rows_before=100)
+    figures = figures_of([one], WINDOW)
+    assert figures.mean_context_rows == pytest.approx((100 + 101 + 102 + 103 + 104) / 5)
+
+
 def test_nothing_counted() -> None:
     figures = figures_of([request(5.0)], WINDOW)
     assert (figures.num_requests, figures.ttft_s.p50, figures.mean_batch) == (0, None, None)
-    assert compare(figures, EngineSteps(((1, 0.1),))) is None
+    assert compare(figures, EngineSteps(((1, 0.1),), 0)) is None
 
 
 def test_the_engine_between_two_measurements() -> None:
-    engine = EngineSteps(((1, 1.0), (4, 4.0), (8, 5.0)))
+    engine = EngineSteps(((1, 1.0), (4, 4.0), (8, 5.0)), 0)
     assert [engine.at(n) for n in (0.5, 1, 2.5, 4, 6, 8, 20)] == [1, 1, 2.5, 4, 4.5, 5, 5]
 
 
 def test_a_row_under_load_against_the_engine() -> None:
     figures = figures_of([request(10.0 + n / 2) for n in range(10)], WINDOW)
-    comparison = compare(figures, EngineSteps(((1, 0.1), (8, 0.4))))
+    comparison = compare(figures, EngineSteps(((1, 0.1), (8, 0.4)), 7))
     assert comparison is not None
     assert comparison.mean_batch == pytest.approx(10 * 3 / 10)
     assert comparison.engine_step_s == pytest.approx(0.1 + 2 / 7 * 0.3)
+    assert comparison.context_rows == 7
     assert comparison.ratio == pytest.approx(0.5 / comparison.engine_step_s)
     assert compare(figures, None) is None
 
 
 def test_what_people_read() -> None:
     figures = figures_of([request(10.0), request(11.0, failure="timeout")], WINDOW)
-    lines = dict(facts(figures, Comparison(0.5, 4.0, 0.25)))
+    lines = dict(facts(figures, Comparison(0.5, 4.0, 7, 0.25)))
     assert lines["failures"] == "timeout 1"
-    assert lines["a row under load"].endswith("the engine alone 250 ms: 2.00 times")
+    assert lines["a row under load"] == (
+        "500 ms with 4.0 sessions of 7 rows in a step; the engine alone 250 ms: 2.00 times"
+    )
     table = latency_table(figures)
     assert [column.header for column in table.columns] == ["ms", "p50", "p95", "p99", "mean", "n"]
     assert list(table.columns[2].cells) == ["-"] * 4  # one request has no p95

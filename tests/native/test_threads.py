@@ -10,7 +10,13 @@ from motet.runtime.native import NativeRuntime, read_model
 from motet.runtime.native import runtime as runtime_module
 from motet.runtime.native.graph import Graph
 from motet.runtime.native.threads import MULTIPLY_ADDS_PER_THREAD as EACH
-from motet.runtime.native.threads import num_cores, threads_worth
+from motet.runtime.native.threads import (
+    SMALL_CELL,
+    cores_beside_a_server,
+    num_cores,
+    threads_worth,
+)
+from motet.runtime.opening import spare_a_core
 from tests.laws.checks import random_rows
 
 CORES = 6
@@ -49,8 +55,20 @@ def test_by_the_work_of_the_embedded_model(taken: list[int]) -> None:
     assert taken == [1, CORES, 8 * one_row // EACH]
 
 
+def test_a_small_model_leaves_a_core_to_its_server(taken: list[int]) -> None:
+    runtime = NativeRuntime(read_model(read_directory("motet-tiny"), GGMLType.F32))
+    spare_a_core(runtime)
+    runtime.forward(
+        [runtime.open(4) for _ in range(64)], [random_rows(runtime, 1, n) for n in range(64)]
+    )
+    assert taken == [CORES - 1]
+    assert cores_beside_a_server(SMALL_CELL - 1, 1) == 1
+    assert cores_beside_a_server(SMALL_CELL, CORES) == CORES  # a thread more is worth more there
+
+
 def test_exactly_as_asked(taken: list[int]) -> None:
     model = read_model(read_directory("motet-tiny"), GGMLType.F32)
     runtime = NativeRuntime(model, num_threads=5)
+    spare_a_core(runtime)
     runtime.forward([runtime.open(2)], [random_rows(runtime, 1)])
     assert taken == [5]

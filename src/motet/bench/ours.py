@@ -85,15 +85,28 @@ def _pretend(state: NativeState, num_rows: int) -> None:
     state.reserve(num_rows)
 
 
-def engine_time(engine: Engine[NativeState], num_sessions: int, count: int) -> EngineTime:
-    """Talk in so many sessions at once and time `count` of their rows, after some to warm up."""
+def engine_time(
+    engine: Engine[NativeState], num_sessions: int, count: int, *, past_rows: int = 0
+) -> EngineTime:
+    """Talk in so many sessions at once and time `count` of their rows, after some to warm up.
+
+    past_rows: of random tokens that each session has read before.
+    """
     runtime = engine.runtime
     assert isinstance(runtime, NativeRuntime)
     num_rows = _WARM_ROWS + count + len(engine.codec.layout.opening_RC())
     settings = engine.settings(max_rows=_LONG, mute_rows=_LONG, quiet_rows=_LONG)
     message = engine.codec.decode(engine.codec.encode(_MESSAGE)[:_WARM_ROWS])
-    room = min(2 * num_rows + 2 * _WARM_ROWS, runtime.context_rows)
-    sessions = [engine.open(settings, context_rows=room) for _ in range(num_sessions)]
+    room = min(past_rows + 2 * num_rows + 2 * _WARM_ROWS, runtime.context_rows)
+    dice, shape = np.random.default_rng(0), (past_rows, runtime.layout.num_channels)
+    sessions = [
+        engine.open(
+            settings, context_rows=room,
+            beginning=dice.integers(engine.codec.vocab_size, size=shape, dtype=np.int32),
+        )
+        for _ in range(num_sessions)
+    ]  # fmt: skip
+    engine.finish(sessions)
     for session in sessions:
         session.give(message)
     steps: list[float] = []

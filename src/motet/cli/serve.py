@@ -14,7 +14,7 @@ from motet.cli.opening import open_engine
 from motet.errors import SettingError
 from motet.formats.directory import EMBEDDED
 from motet.protocol.printable import printable
-from motet.runtime.opening import CacheType, Dtype, RuntimeName
+from motet.runtime.opening import CacheType, Dtype, RuntimeName, spare_a_core
 from motet.server.journal import default_journal
 from motet.server.logs import LogForm, LogLevel, configure_logs
 from motet.streams.layout import ConvMode
@@ -113,7 +113,11 @@ def serve(
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads (native runtime).", show_default="all cores"),
+        typer.Option(
+            min=1,
+            help="Threads (native runtime).",
+            show_default="all cores, for a small model all but one",
+        ),
     ] = None,
     conv_mode: Annotated[
         ConvMode | None,
@@ -157,6 +161,7 @@ def serve(
     configure_logs(log_format, log_level)
     with listen(config) as bound:
         engine = open_engine(model, runtime, dtype, conv_mode, cache=cache, threads=threads)
+        spare_a_core(engine.runtime)
         server = LiveServer(config, engine, bound)
 
         def tell() -> None:

@@ -77,7 +77,9 @@ class Sampler:
         """Draw a token id; best: the likeliest one, which nothing below may have to change."""
         settings, silence_id, end_id = self._settings, self._codec.silence_id, self._codec.end_id
         sampling = self._sampling_C[channel]
-        if self._is_plain_C[channel] and best != silence_id:
+        if self._is_plain_C[channel] and (
+            best != silence_id or transcript.turn.silence_penalty(channel) == 0.0
+        ):
             check_finite(logits_V[best])
             return best
         said, drawn = transcript.said[channel], transcript.drawn[channel]

@@ -73,6 +73,13 @@ def open_runtime(
     return _open_native(source, dtype, conv_mode, cache or CacheType.F16, threads)
 
 
+def spare_a_core(runtime: Runtime[Any]) -> None:
+    """Leave a core to a server in this process; the native runtime does for small models."""
+    spare = getattr(runtime, "spare_a_core", None)
+    if spare is not None:
+        spare()
+
+
 def session_bytes(
     numbers: Hyperparameters, num_channels: int, num_rows: int, cache: CacheType
 ) -> int:

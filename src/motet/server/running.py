@@ -12,6 +12,7 @@ import contextlib
 import errno
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,9 @@ _LOOK_S = 0.05
 _BACKLOG = 128
 _PING_S = 20.0
 _PONG_S = 120.0
+_SWITCH_S = 0.0005
+"""The decode thread comes back from a row's products to the interpreter lock; by Python's default
+it might wait 5 ms for the event loop to let go of it, half a row."""
 
 
 def listen(config: ServerConfig) -> socket.socket:
@@ -95,7 +99,12 @@ class LiveServer(uvicorn.Server):
     def run_until_stopped(self, when_ready: Callable[[], None] | None = None) -> None:
         """Serve until a signal or `stop`, then drain; when_ready is called once it listens."""
         self._when_ready = when_ready
-        self.run([self._bound])
+        before_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_S)
+        try:
+            self.run([self._bound])
+        finally:
+            sys.setswitchinterval(before_s)
 
     def stop(self) -> None:
         """Tell the server to drain and end, from any thread; a second time: at once."""

@@ -69,8 +69,9 @@ class Figures:
     """Seconds, rows and tokens of the steady users; of all users where the name says so.
 
     row_s: time of a row as one session meets it. mean_batch: sessions in a row step, the mean: the
-    time that all users spent between rows by the time there was; None without rows. failures:
-    of all users, by kind.
+    time that all users spent between rows by the time there was; None without rows.
+    mean_context_rows: rows of a session before each of its rows, the mean; None likewise.
+    failures: of all users, by kind.
     """
 
     seconds: float
@@ -84,6 +85,7 @@ class Figures:
     all_spoken_per_s: float
     spoken: dict[str, int]
     mean_batch: float | None
+    mean_context_rows: float | None
     num_slow: int
     num_killed: int
     failures: dict[str, int]
@@ -95,6 +97,7 @@ def figures_of(requests: Sequence[Request], window: Window) -> Figures:
     steady = [r for r in counted if r.kind is Kind.STEADY and r.is_answered]
     rows = percentiles(gap for request in steady for gap in request.row_gaps)
     num_rows = sum(n for r in requests for at, n in r.rows_at if window.holds(at))
+    rows_before = sum(_rows_before(request, window) for request in requests)
     active_s = sum(
         at - before
         for r in requests
@@ -118,7 +121,18 @@ def figures_of(requests: Sequence[Request], window: Window) -> Figures:
         all_spoken_per_s=sum(spoken.values()) / window.seconds,
         spoken=dict(spoken),
         mean_batch=active_s / window.seconds if rows.n else None,
+        mean_context_rows=rows_before / num_rows if num_rows else None,
         num_slow=sum(r.kind is Kind.SLOW and r.is_answered for r in counted),
         num_killed=sum(r.kind is Kind.KILLED and r.is_answered for r in counted),
         failures=dict(Counter(r.failure for r in requests if r.failure is not None)),
     )
+
+
+def _rows_before(request: Request, window: Window) -> float:
+    """For each row that counts, the rows that its session had before it; their sum."""
+    before, total = request.rows_before, 0.0
+    for at, count in request.rows_at:
+        if window.holds(at):
+            total += count * (before + (count - 1) / 2)
+        before += count
+    return total

@@ -84,6 +84,7 @@ class LiveUser:
         text = self._prompts.draw()
         killed_after = self._dice.randint(0, 6) if self._kind is Kind.KILLED else None
         await connection.send(InputAppend(text=text, event_id="ask"))
+        request.rows_before = self._num_rows
         hearing = _Hearing(connection, request, text, self._num_rows)
         num_events = 0
         async for heard in connection:

@@ -21,6 +21,7 @@ class Comparison:
 
     row_s: float
     mean_batch: float
+    context_rows: int
     engine_step_s: float
 
     @property
@@ -34,7 +35,7 @@ def compare(figures: Figures, engine: EngineSteps | None) -> Comparison | None:
     row_s, batch = figures.row_s.mean, figures.mean_batch
     if engine is None or row_s is None or batch is None:
         return None
-    return Comparison(row_s, batch, engine.at(batch))
+    return Comparison(row_s, batch, engine.context_rows, engine.at(batch))
 
 
 def latency_table(figures: Figures) -> Table:
@@ -75,7 +76,7 @@ def facts(figures: Figures, comparison: Comparison | None) -> list[tuple[str, st
     lines.append(("failures", failures or "none"))
     if comparison is not None:
         row_ms, engine_ms = comparison.row_s * 1e3, comparison.engine_step_s * 1e3
-        batch = f"{comparison.mean_batch:.1f} sessions in a step"
+        batch = f"{comparison.mean_batch:.1f} sessions of {comparison.context_rows} rows in a step"
         alone = f"the engine alone {engine_ms:.3g} ms: {comparison.ratio:.2f} times"
         lines.append(("a row under load", f"{row_ms:.3g} ms with {batch}; {alone}"))
     return lines
@@ -93,7 +94,9 @@ def to_json(
         "target": target,
         "load": asdict(load),
         "measured": asdict(figures),
-        "engine_step_s": None if engine is None else dict(engine.step_s),
+        "engine": None
+        if engine is None
+        else {"context_rows": engine.context_rows, "step_s": dict(engine.step_s)},
         "comparison": None
         if comparison is None
         else asdict(comparison) | {"ratio": comparison.ratio},

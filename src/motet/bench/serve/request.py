@@ -24,7 +24,8 @@ class Request:
 
     arrivals: when something came and how many tokens of the visible stream it brought, 0 too.
     num_visible: such tokens in all, where the server says it; else those that arrived. rows_at:
-    when rows came, and how many. spoken: sampled tokens that are not silence, by channel.
+    when rows came, and how many. rows_before: of its session, from earlier requests. spoken:
+    sampled tokens that are not silence, by channel.
     ended_at: None while it runs. failure: what kind of thing went wrong, None if nothing did;
     reason: what exactly, in one line.
     """
@@ -34,6 +35,7 @@ class Request:
     arrivals: list[tuple[float, int]] = field(default_factory=list)
     num_visible: int | None = None
     rows_at: list[tuple[float, int]] = field(default_factory=list)
+    rows_before: int = 0
     spoken: Counter[str] = field(default_factory=Counter)
     ended_at: float | None = None
     failure: str | None = None

@@ -26,7 +26,12 @@ from motet.runtime.native.runs import Piece, cut
 from motet.runtime.native.saved import load_state, save_state
 from motet.runtime.native.state import NativeState, StateShape
 from motet.runtime.native.support import check_cache, check_model
-from motet.runtime.native.threads import multiply_adds, num_cores, threads_worth
+from motet.runtime.native.threads import (
+    cores_beside_a_server,
+    multiply_adds,
+    num_cores,
+    threads_worth,
+)
 from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Model
 from motet.runtime.protocol import Wanted, check_tokens
@@ -83,6 +88,10 @@ class NativeRuntime:
         self._one_at_a_time = threading.Lock()
         self._last: Graph | None = None
         self.compute_s = 0.0
+
+    def spare_a_core(self) -> None:
+        """Leave a core to a server in this process where that is faster; not if `num_threads`."""
+        self._num_cores = cores_beside_a_server(self._multiply_adds[0], num_cores())
 
     @property
     def layout(self) -> Layout:

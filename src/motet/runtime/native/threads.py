@@ -13,6 +13,7 @@ from motet.runtime.native.paths import Path
 from motet.runtime.native.weights import Model
 
 MULTIPLY_ADDS_PER_THREAD = 8_000_000  # about half a millisecond
+SMALL_CELL = 20_000_000  # multiply-adds of a cell that takes longer to compute than to serve
 
 
 def num_cores() -> int:
@@ -31,6 +32,16 @@ def multiply_adds(model: Model, paths: dict[str, Path], head: str) -> tuple[int,
         active = numbers.num_active_experts if len(shape) == 3 else 1
         cell += active * prod(shape[-2:])
     return cell, prod(model.weights[head].shape)
+
+
+def cores_beside_a_server(multiply_adds_of_cell: int, num_cores: int) -> int:
+    """Cores for the graphs of a process that also serves what they compute.
+
+    Sockets, JSON and the journal take about 0.03 ms of a core for a cell. Of a large model that is
+    nothing; a small one would have one of its threads pushed aside all the time, and the others
+    wait for that one. So it leaves a core free.
+    """
+    return max(1, num_cores - 1) if multiply_adds_of_cell < SMALL_CELL else num_cores
 
 
 def threads_worth(num_multiply_adds: int, num_cores: int) -> int:
