@@ -91,7 +91,7 @@ def serve(
 ) -> None:
     """Measure a server in a closed loop: latencies, rows and tokens a second, one line of JSON.
 
-    With a MODEL the server is started for it, and the engine alone is measured before.
+    With a MODEL the server is started for it, and the engine alone is measured after it.
     """
     from motet.bench.serve.loop import Target, run_load  # what other commands do without
     from motet.bench.serve.own import measure_own
@@ -122,10 +122,10 @@ def serve(
     if is_url:
         say(f"{concurrency} users of {target}")
         server = Target(target, api_key or os.environ.get(_KEY), model_name)
-        records, window = asyncio.run(run_load(server, load, texts))
+        figures = figures_of(*asyncio.run(run_load(server, load, texts)))
     else:
-        engine, records, window = measure_own(target, load, texts, threads=threads, say=say)
-    figures, hardware = figures_of(records, window), read_hardware()
+        figures, engine = measure_own(target, load, texts, threads=threads, say=say)
+    hardware = read_hardware()
     if not json_only:
         _show(target, load, figures, compare(figures, engine))
     run = {
