@@ -16,14 +16,14 @@ from motet.train.feed.order import Order
 
 __all__ = ["open_sources", "order_of"]
 
-_FIX = "tokenize the tables with the model that is trained: motet data tokenize"
-
 
 def open_sources(paths: Sequence[str], layout: Layout, tokenizer_sha256: str) -> list[GridDataset]:
     """Open datasets of grids; DataError if one was made for another layout or tokenizer."""
     datasets = [GridDataset.open(Path(path)) for path in paths]
     for path, dataset in zip(paths, datasets, strict=True):
-        _check(dataset, path, layout, tokenizer_sha256)
+        dataset.check_fit(layout, tokenizer_sha256)
+        if not len(dataset):
+            raise DataError(path, expected="at least one conversation", got="none")
     return datasets
 
 
@@ -48,23 +48,3 @@ def _samples(
     return Samples(
         datasets, mixture, config.data.augmentation, layout, seed=config.seed, epoch=epoch
     )
-
-
-def _check(dataset: GridDataset, path: str, layout: Layout, tokenizer_sha256: str) -> None:
-    wanted = {
-        "channels": ", ".join(f"{c.name} ({c.role})" for c in layout.channels),
-        "silence token": None if layout.silence is None else layout.silence.id,
-        "end token": None if layout.end is None else layout.end.id,
-        "tokenizer": tokenizer_sha256[:12],
-    }
-    there = {
-        "channels": ", ".join(f"{c.name} ({c.role})" for c in dataset.channels),
-        "silence token": dataset.silence_id,
-        "end token": dataset.end_id,
-        "tokenizer": dataset.tokenizer_sha256[:12],
-    }
-    for what, expected in wanted.items():
-        if there[what] != expected:
-            raise DataError(f"{path}: {what}", expected=expected, got=there[what], fix=_FIX)
-    if not len(dataset):
-        raise DataError(path, expected="at least one conversation", got="none")
