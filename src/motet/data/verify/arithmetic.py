@@ -38,19 +38,19 @@ def check_arithmetic(table: Table) -> Arithmetic:
             continue
         for message in table.said(number):
             for claim in find_claims(message.text):
-                last_row = message.row_of(claim.end - 1)
+                rows = range(message.row_of(claim.start), message.row_of(claim.end - 1) + 1)
                 if claim.verdict is not Verdict.WRONG:
                     found.counts[claim.verdict.value] += 1
                     continue
-                is_planted = last_row in planted
+                is_planted = bool(planted & set(rows))
                 kind = "planted" if is_planted else "wrong"
                 found.counts[kind] += 1
-                met |= {last_row} & planted
+                met |= planted & set(rows)
                 said = message.text[claim.start : claim.end][:_MOST_SHOWN]
                 what = f"{said!r}, and it is {show(claim.expected)}"
                 found.findings.append(
                     Finding(
-                        Check.ARITHMETIC, kind, table.id, what, channel.name, last_row,
+                        Check.ARITHMETIC, kind, table.id, what, channel.name, rows[-1],
                         is_fault=not is_planted,
                     )
                 )  # fmt: skip

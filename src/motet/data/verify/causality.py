@@ -12,13 +12,14 @@ sampled channel must by then have been read or computed:
     Think         47            38 47+38=85     47 is said before it can be known: unread
     Output                      85              nobody had computed 85: uncomputed
 
-A number that nobody ever reads or computes (a constant, a step in the head) tells nothing: it is
-reported as `unexplained`, which is no fault. Names are held to the first rule only. Words alone
-cannot be judged so; for them there is `motet.corpora.judge`.
+No faults, but worth knowing: a number is `announced` if its own channel computes it later, and
+`unexplained` if nobody ever reads or computes it (a constant, a step in the head). Names are held
+to the first rule only. Words alone cannot be judged so; for them there is `motet.corpora.judge`.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -29,6 +30,7 @@ from motet.data.verify.finding import Check, Finding
 from motet.data.verify.mentions import Mention, Mentions, Worked
 
 LAG = 2
+_EQUALS_BEFORE = re.compile(r"(?:=|->|≈|→)[\s$€£¥(*~-]*$")
 _ALWAYS_KNOWN = frozenset(map(Fraction, (0, 1)))
 
 
@@ -72,34 +74,39 @@ class _Reader:
         value = number.value
         if value is None or value in _ALWAYS_KNOWN or self._is_computed_here(number):
             return None
-        if any(self._is_known(other, number) for other in self._by_value[value]):
+        if self._is_any_known(self._by_value[value], number):
             return None
         said = f"{number.text!r}"
         if (late := self._read_later(self._by_value[value], number)) is not None:
             return self._finding(number, "unread", f"{said}, which the User says in row {late}")
         worked = self._computed_later(value, number)
-        for one in worked:
-            for operand in one.claim.operands:
-                known = self._by_value[operand.value]
-                if any(self._is_known(other, number) for other in known):
-                    continue
-                if (late := self._read_later(known, number)) is not None:
-                    text = (
-                        f"{said}, made of {show(operand.value)}, which the User says in row {late}"
-                    )
-                    return self._finding(number, "unread", text)
+        for operand in (operand for one in worked for operand in one.claim.operands):
+            known = self._by_value[operand.value]
+            if self._is_any_known(known, number):
+                continue
+            if (late := self._read_later(known, number)) is not None:
+                made_of = f"{said}, made of {show(operand.value)}"
+                return self._finding(
+                    number, "unread", f"{made_of}, which the User says in row {late}"
+                )
         if self._is_early_answer(number):
             return self._finding(number, "answer", f"{said}, the answer, before the User has ended")
-        if worked:
-            name = self._table.channels[worked[0].channel].name
-            text = f"{said}, which {name} has computed in row {worked[0].last_row}"
+        if any(worked.channel == number.channel for worked in self._worked_to[value]):
+            text = f"{said}, which is computed after it"
+            return self._finding(number, "announced", text, is_fault=False)
+        for one in worked:
+            operands = (self._by_value[operand.value] for operand in one.claim.operands)
+            if not all(self._is_any_known(known, number) for known in operands):
+                continue
+            name = self._table.channels[one.channel].name
+            text = f"{said}, which {name} has computed in row {one.last_row}"
             return self._finding(number, "uncomputed", text)
         text = f"{said}, which nobody says or computes"
         return self._finding(number, "unexplained", text, is_fault=False)
 
     def _name(self, name: Mention) -> int | None:
         same = [other for other in self._mentions.names if other.name == name.name]
-        if any(self._is_known(other, name) for other in same) or self._was_written(name):
+        if self._is_any_known(same, name) or self._was_written(name):
             return None
         return self._read_later(same, name)
 
@@ -120,6 +127,9 @@ class _Reader:
     def _is_computed_here(self, number: Mention) -> bool:
         """Whether it is the result of a calculation, or stands within one that is worked out."""
         message, start = number.place
+        before = self._mentions.messages[number.channel][message].text[:start]
+        if _EQUALS_BEFORE.search(before):
+            return True
         for worked in self._worked_in[number.channel, message]:
             claim = worked.claim
             if not claim.start <= start < claim.end:
@@ -127,6 +137,9 @@ class _Reader:
             if not any(start == operand.start for operand in claim.operands):
                 return True
         return False
+
+    def _is_any_known(self, others: Sequence[Mention], number: Mention) -> bool:
+        return any(self._is_known(other, number) for other in others)
 
     def _is_known(self, other: Mention, number: Mention) -> bool:
         """Whether `other` could be read before `number` was said."""

@@ -30,10 +30,13 @@ _ANNOTATION = re.compile(r"<<([^<>\n]*)>>")
 _SIGN = re.compile(r"=|->|equal|[≈≃→⟶]", re.IGNORECASE)
 _ENDS_OF_SIDES = (Kind.EQUALS, Kind.ABOUT, Kind.ARROW, Kind.COLON, Kind.BREAK)
 _CALCULATING_WORDS = (
-    "of half twice thrice double triple quadruple quarter third times plus minus by than over per "
-    "sqrt log less more and"
+    "half twice thrice double triple quadruple quarter third times plus minus than over per sqrt "
+    "log less more"
 )
 _CALCULATING = frozenset(_CALCULATING_WORDS.split())
+_OF_WHAT_WORDS = "third thirds fourth fourths fifth fifths fraction part sum product difference"
+_OF_WHAT = _CALCULATING | frozenset(_OF_WHAT_WORDS.split())
+_BEGINNINGS = (Kind.NUMBER, Kind.CURRENCY, Kind.OPEN, Kind.OPERATOR)
 _ROUNDING = frozenset({"about", "approximately", "roughly", "around"})
 
 
@@ -119,15 +122,19 @@ def _side_before(said: Sequence[Symbol], stop: int) -> Side | None:
     while first and stop - first < MOST_SYMBOLS and said[first - 1].kind not in _ENDS_OF_SIDES:
         first -= 1
     for start in range(first, stop):
+        if said[start].kind not in _BEGINNINGS:
+            continue
         side = Side.read(said[:stop], start)
         if side is not None and side.stop == stop:
-            before = said[start - 1] if start else None
-            return side if before is None or _is_apart(before, said[start], side) else None
+            return side if _is_apart(said[:start], said[start], side) else None
     return None
 
 
-def _is_apart(before: Symbol, begin: Symbol, side: Side) -> bool:
+def _is_apart(prefix: Sequence[Symbol], begin: Symbol, side: Side) -> bool:
     """Whether what stands before an expression has no part in it."""
+    if not prefix:
+        return True
+    before = prefix[-1]
     if before.kind in (Kind.OPERATOR, Kind.NUMBER, Kind.PERCENT):
         return False
     if before.kind is not Kind.WORD:
@@ -135,7 +142,13 @@ def _is_apart(before: Symbol, begin: Symbol, side: Side) -> bool:
     is_function = begin.kind is Kind.OPEN and before.end == begin.start
     is_dash = begin.kind is Kind.OPERATOR
     is_name = not side.is_calculated  # "Day 2 = 3 * 4"
-    return not (is_function or is_dash or is_name or before.text in _CALCULATING)
+    is_share = before.text == "of" and len(prefix) > 1 and _is_share(prefix[-2])
+    return not (is_function or is_dash or is_name or is_share or before.text in _CALCULATING)
+
+
+def _is_share(symbol: Symbol) -> bool:
+    """Whether "of" after it calculates: "half of 10 + 2", and not "a total of 10 + 2"."""
+    return symbol.kind in (Kind.NUMBER, Kind.PERCENT) or symbol.text in _OF_WHAT
 
 
 def _side_after(said: Sequence[Symbol], start: int) -> Side | None:

@@ -118,16 +118,23 @@ class Reader:
         return value
 
     def _skip_unit(self) -> None:
-        """Pass over one or two words if the calculation goes on, or ends, after them."""
+        """Pass over "clips", "years old", "GB/minute" if the calculation goes on or ends there."""
         for num_words in (1, 2):
             words = self.symbols[self.place : self.place + num_words]
             if len(words) < num_words or not all(map(is_unit, words)):
                 return
-            after = self.symbols[self.place + num_words : self.place + num_words + 1]
-            if not after or after[0].kind in (Kind.OPERATOR, Kind.CLOSE):
+            after = self.place + num_words
+            if self._is_per(after):
+                after += 2
+            following = self.symbols[after : after + 1]
+            if not following or following[0].kind in (Kind.OPERATOR, Kind.CLOSE):
                 self.units.add(words[0].text.rstrip("s"))
-                self.place += num_words
+                self.place = after
                 return
+
+    def _is_per(self, place: int) -> bool:
+        pair = self.symbols[place : place + 2]
+        return len(pair) == 2 and pair[0].text == "/" and is_unit(pair[1])
 
     def _operator(self, signs: str) -> str | None:
         """The operator here, if it is one of `signs`; "*" also for what is not written."""

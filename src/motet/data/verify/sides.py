@@ -1,8 +1,7 @@
 """The two sides of an equals sign, and whether they are the same.
 
 A result may be rounded: to the decimals it has, or more freely where the text says "about". Where
-the sides differ and the units do too ("2 hours * 60 = 120 minutes" is fine, "1.5 hours = 90
-minutes" needs a table of units), nothing is judged.
+the sides differ and so do the units ("2 hours + 30 minutes = 150 minutes"), nothing is judged.
 """
 
 from __future__ import annotations
@@ -102,7 +101,8 @@ def judge(left: Side, right: Side) -> tuple[Verdict, Fraction] | None:
         return Verdict.RIGHT, expected
     if not right.is_calculated and _is_rounded(left.value, right):
         return Verdict.ROUNDED, expected
-    return None if _may_be_converted(left, right) else (Verdict.WRONG, expected)
+    is_unsure = _may_be_converted(left, right) or _is_in_percent(left, right)
+    return None if is_unsure else (Verdict.WRONG, expected)
 
 
 def _judge_remainder(left: Side, right: Side) -> tuple[Verdict, Fraction] | None:
@@ -127,6 +127,12 @@ def _is_rounded(exact: Fraction, right: Side) -> bool:
         if right.is_rounded and abs(exact - said) <= max(step, _ABOUT * abs(exact)):
             return True
     return False
+
+
+def _is_in_percent(left: Side, right: Side) -> bool:
+    """ "32 / 96 * 100% = 33.3" means percent, and "20% * 50 = 1000" does not."""
+    has_hundred = any(number.value == 100 for number in left.numbers)
+    return has_hundred and left.plain != left.value and _is_rounded(left.plain, right)
 
 
 def _may_be_converted(left: Side, right: Side) -> bool:

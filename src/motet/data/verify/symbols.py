@@ -57,7 +57,7 @@ _PATTERN = re.compile(
   | (?P<arrow>->|→|⟶)
   | (?P<about>≈|≃|~=|=\s*~)
   | (?P<comparison>[=<>!:]=+|=>|<<|>>|[<>])
-  | (?P<equals>=|\bequals\b|\bis\ equal\ to\b)
+  | (?P<equals>=|\bequals\b)
   | (?P<stars>\*\*+)
   | (?P<operator>[-+*/^×·÷−–]|\\times\b|\\cdot\b|\\div\b)
   | (?P<word_operator>\b(?:times|plus|minus|divided\ by|multiplied\ by)\b)
