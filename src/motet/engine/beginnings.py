@@ -71,7 +71,8 @@ class Beginnings(Generic[StateT]):
                 being_read.append(tokens_RC)
                 self._runtime.truncate(context.state, 0)  # a forward may have failed after this
                 shared = self.find(tokens_RC[: context.rows_to_roll(0)], context.room)
-                context.state = shared or context.state
+                if shared is not None:
+                    context.state, session.shared_rows = shared, shared.num_rows
         return waits
 
     def find(self, tokens_RC: Tokens, max_rows: int) -> StateT | None:

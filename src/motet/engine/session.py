@@ -35,7 +35,8 @@ class Session(View[StateT]):
     logits_XV: logits of the sampled channels that predict the next row; None before any row.
     stopped_by: why the last turn is over, None while one goes on. is_stopping: `stop` was called
     and the row that closes what the channels were saying has not been read yet. is_opening:
-    nothing was read yet but what was given beforehand.
+    nothing was read yet but what was given beforehand. shared_rows: those that another session had
+    read already.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Session(View[StateT]):
         self.sampler = Sampler(codec, settings)
         opening = self.layout.opening_RC()
         self.is_opening = True
+        self.shared_rows = 0
         if beginning is not None:
             self._check_room(len(opening) + len(beginning))
             opening = np.concatenate([opening, beginning])

@@ -136,3 +136,26 @@ def test_tokens_as_a_message(server: Running) -> None:
     assert answer.usage.prompt_tokens == 3
     with pytest.raises(openai.BadRequestError, match="ids"):
         server.client.completions.create(model=server.model, prompt=[10**6])
+
+
+def test_what_was_read_before_is_counted_as_cached(server: Running) -> None:
+    """The instructions are read once; a second request that begins with them says so."""
+    asked = {"model": server.model, "instructions": "say hello to me " * 4, "input": "hey"}
+    before = server.state.engine.beginnings.num_rows
+    first, second = (server.client.responses.create(**asked) for _ in range(2))
+    assert first.usage is not None
+    assert second.usage is not None
+    num_shared = server.state.engine.beginnings.num_rows - before
+    assert num_shared > 16
+    assert first.usage.input_tokens == second.usage.input_tokens
+    assert first.usage.input_tokens_details.cached_tokens == 0
+    cached = second.usage.input_tokens_details.cached_tokens
+    assert num_shared - 2 <= cached <= num_shared  # one token a row, and rows of silence around
+
+    messages: Any = [
+        {"role": "system", "content": asked["instructions"]}, {"role": "user", "content": "hey"}
+    ]  # fmt: skip
+    third = server.client.chat.completions.create(model=server.model, messages=messages)
+    assert third.usage is not None
+    assert third.usage.prompt_tokens_details is not None
+    assert third.usage.prompt_tokens_details.cached_tokens == cached

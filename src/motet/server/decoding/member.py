@@ -150,6 +150,7 @@ class Member(Generic[StateT]):
             update.reads += [r for r in reads if rows[0].index <= r.row <= rows[-1].index]
             update.first_row = self.session.first_row
             update.used_rows = self.session.num_context_rows
+            update.shared_rows = self.session.shared_rows
 
     def _end_turn(self, reason: StopReason | None, num_rows: int, now: float) -> None:
         assert self._open_turn is not None

@@ -276,12 +276,14 @@ class Update:
     turn: the number of the turn that begins with the first of the rows, if one does. reads: tokens
     of queued texts that they have read. turn_end: the turn that ended after them. is_continued: a
     turn that had ended goes on after them. ttft_s: seconds that Output took to speak, if it spoke
-    first in these rows. first_row, used_rows: what the model sees afterwards. error: the session
-    failed and is closed.
+    first in these rows. first_row, used_rows: what the model sees afterwards. shared_rows: of its
+    beginning, that had been read before for another session. error: the session failed and is
+    closed.
     """
 
     first_row: int = 0
     used_rows: int = 0
+    shared_rows: int = 0
     rows: list[Row] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     turn: int | None = None

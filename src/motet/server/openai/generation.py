@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from motet.engine import Settings
@@ -20,19 +20,27 @@ from motet.server.openai.voices import Piece, Voices
 if TYPE_CHECKING:
     from motet.server.decoding import DecodeLoop
 
-__all__ = ["Generation", "Order"]
+__all__ = ["Generation", "Order", "Shared"]
 
 EVERY_S = 0.02
 
 
+@dataclass
+class Shared:
+    """Rows of the prompt that had been read before, for another session."""
+
+    num_rows: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Order:
-    """One reply to be made. context_rows: room that its session reserves."""
+    """One reply to be made. context_rows: room that its session reserves. shared: filled in."""
 
     prompt: Prompt
     settings: Settings
     context_rows: int
     voices: Voices
+    shared: Shared = field(default_factory=Shared)
 
 
 class Generation:
@@ -104,6 +112,7 @@ class Generation:
                     continue
                 if update.error is not None:
                     raise update.error
+                order.shared.num_rows = update.shared_rows
                 if piece := order.voices.hear(update.rows, update.stopped_by):
                     self._said.put_nowait((index, piece))
                 if order.voices.end is not None:

@@ -33,13 +33,14 @@ class Prompt:
     """What a reply answers. beginning_RC: rows read after what opens every session of the model.
 
     ids: tokens of the message. num_rows, num_tokens: of all three; silence is no token.
-    starts_in_thought: the reply begins inside `<think>`.
+    row_tokens: tokens of each row before the message. starts_in_thought: the reply begins inside `<think>`.
     """
 
     beginning_RC: Tokens
     ids: tuple[int, ...]
     num_rows: int
     num_tokens: int
+    row_tokens: tuple[int, ...]
     starts_in_thought: bool = False
 
 
@@ -164,11 +165,13 @@ class Prompter:
     ) -> Prompt:
         rows_RC = np.concatenate([self._opening_RC, beginning_RC])
         silence_id = -1 if self._codec.silence_id is None else self._codec.silence_id
+        row_tokens = (rows_RC != silence_id).sum(axis=1).tolist()
         return Prompt(
             beginning_RC=beginning_RC,
             ids=tuple(ids),
             num_rows=len(rows_RC) + len(ids),
-            num_tokens=int(np.count_nonzero(rows_RC != silence_id)) + len(ids),
+            num_tokens=sum(row_tokens) + len(ids),
+            row_tokens=tuple(row_tokens),
             starts_in_thought=starts_in_thought,
         )
 

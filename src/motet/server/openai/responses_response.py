@@ -109,7 +109,10 @@ def reasoning_item(item_id: str, status: str, text: str) -> dict[str, Any]:
 def _usage(usage: Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": {
+            **usage.prompt_tokens_details.model_dump(),
+            "cache_write_tokens": 0,  # what is kept for others is not counted, nor billed
+        },
         "output_tokens": usage.completion_tokens,
         "output_tokens_details": usage.completion_tokens_details.model_dump(),
         "total_tokens": usage.total_tokens,

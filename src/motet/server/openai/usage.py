@@ -8,7 +8,13 @@ from pydantic import BaseModel
 
 from motet.server.openai.generation import Order
 
-__all__ = ["CompletionDetails", "Usage", "usage_of"]
+__all__ = ["CompletionDetails", "PromptDetails", "Usage", "usage_of"]
+
+
+class PromptDetails(BaseModel):
+    """Of what was read: tokens of a beginning that had been read before, for somebody else."""
+
+    cached_tokens: int
 
 
 class CompletionDetails(BaseModel):
@@ -24,22 +30,27 @@ class Usage(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptDetails
     completion_tokens_details: CompletionDetails
 
 
 def usage_of(orders: Iterable[Order]) -> Usage:
     """The usage of these replies so far."""
-    prompts = {}
+    prompts: dict[int, int] = {}
+    cached: dict[int, int] = {}
     channels: dict[str, int] = {}
     num_reasoning = 0
     for order in orders:
-        prompts[id(order.prompt)] = order.prompt.num_tokens
+        key, num_cached = id(order.prompt), sum(order.prompt.row_tokens[: order.shared.num_rows])
+        prompts[key] = order.prompt.num_tokens
+        cached[key] = min(num_cached, cached.get(key, num_cached))  # others share it with the first
         num_reasoning += order.voices.num_reasoning
         for name, count in order.voices.num_spoken.items():
             channels[name] = channels.get(name, 0) + count
     num_read, num_spoken = sum(prompts.values()), sum(channels.values())
     return Usage(
         prompt_tokens=num_read, completion_tokens=num_spoken, total_tokens=num_read + num_spoken,
+        prompt_tokens_details=PromptDetails(cached_tokens=sum(cached.values())),
         completion_tokens_details=CompletionDetails(
             reasoning_tokens=num_reasoning, channels=channels
         ),
