@@ -346,6 +346,37 @@ def check_training(
     )
 
 
+def check_packed_training(
+    runtime: AnyRuntime,
+    training_logits: Callable[[NDArray[np.int32], NDArray[np.int64]], Logits],
+) -> None:
+    """Law 14: several conversations in one line == each of them alone, decoded.
+
+    training_logits: tokens [B, R, C], conversation numbers [B, R] -> logits [B, R, C, V].
+    """
+    lengths = [[5, 9, 1, 4], [12, 6]]
+    num_rows = 20
+    tokens = np.zeros((len(lengths), num_rows, runtime.layout.num_channels), np.int32)
+    numbers = np.full(tokens.shape[:2], -1, np.int64)
+    places = []
+    for line, line_lengths in enumerate(lengths):
+        first = 0
+        for number, length in enumerate(line_lengths):
+            rows = slice(first, first := first + length)
+            tokens[line, rows] = random_rows(runtime, length, seed=10 * line + number)
+            numbers[line, rows] = number
+            places.append((line, rows))
+    packed = training_logits(tokens, numbers)
+    together = training_logits(tokens, np.where(numbers < 0, -1, 0))
+    for line, rows in places:
+        grid = tokens[line, rows]
+        decoded = decode(runtime, runtime.open(num_rows), grid)
+        assert_same(packed[line, rows], decoded, f"law 14: rows {rows} of packed line {line}")
+        if rows.start:
+            seen = together[line, rows]
+            assert_seen(seen, decoded, f"law 14: rows {rows} of line {line} see what was before")
+
+
 def check_text(codec: Codec, text: str) -> None:
     """Law 17: text -> tokens -> text is the identity, and text never becomes a control token."""
     ids = codec.encode(text)

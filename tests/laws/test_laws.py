@@ -34,6 +34,16 @@ def training_logits(model: MultiStreamModel, grids: NDArray[np.int32]) -> checks
     return logits
 
 
+def packed_logits(
+    model: MultiStreamModel, grids: NDArray[np.int32], numbers: NDArray[np.int64]
+) -> checks.Logits:
+    """The training forward on lines of several conversations."""
+    with torch.no_grad():
+        logits = model(torch.from_numpy(grids).long(), torch.from_numpy(numbers))
+    result: checks.Logits = logits.numpy()
+    return result
+
+
 def stock_logits(architecture: Architecture) -> Callable[[NDArray[np.int32]], checks.Logits]:
     """Stock transformers, [T] -> [T, V]."""
     stock = stock_model(architecture)
@@ -126,3 +136,7 @@ def test_12_save_and_load(runtime: TorchRuntime, tmp_path: Path) -> None:
 
 def test_14_training(runtime: TorchRuntime) -> None:
     checks.check_training(runtime, lambda grids: training_logits(runtime.model, grids))
+
+
+def test_14_packed_training(runtime: TorchRuntime) -> None:
+    checks.check_packed_training(runtime, lambda *batch: packed_logits(runtime.model, *batch))

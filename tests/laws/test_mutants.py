@@ -12,7 +12,13 @@ from motet.runtime.torch import TorchRuntime
 from motet.streams import ConvMode
 from tests.laws import checks
 from tests.laws import torch_mutants as m
-from tests.laws.test_laws import CONV_WIDTH, permuted_runtime, stock_logits, training_logits
+from tests.laws.test_laws import (
+    CONV_WIDTH,
+    packed_logits,
+    permuted_runtime,
+    stock_logits,
+    training_logits,
+)
 from tests.tiny import Architecture, Case, make_model, tiny_runtime
 
 MOE = Case(Architecture.LFM2_MOE, 4)
@@ -46,6 +52,10 @@ def law_14(runtime: TorchRuntime, _: Path) -> None:
     checks.check_training(runtime, lambda grids: training_logits(runtime.model, grids))
 
 
+def law_14_packed(runtime: TorchRuntime, _: Path) -> None:
+    checks.check_packed_training(runtime, lambda *batch: packed_logits(runtime.model, *batch))
+
+
 LAWS: dict[str, Law] = {
     "1": lambda runtime, _: checks.check_prefill_is_decode(runtime),
     "2": lambda runtime, _: checks.check_chunking(runtime),
@@ -62,6 +72,7 @@ LAWS: dict[str, Law] = {
     "11": lambda runtime, _: checks.check_truncate(runtime),
     "12": checks.check_save_and_load,
     "14": law_14,
+    "14 (packed)": law_14_packed,
 }
 
 MUTANTS: list[tuple[str, Case, m.Mutant]] = [
@@ -116,6 +127,11 @@ MUTANTS: list[tuple[str, Case, m.Mutant]] = [
     ("14", QWEN3, m.training_peers_visible),
     ("14", DENSE, m.training_conv_of_other_mode),
     ("14", MOE, m.channel_embedding_twice_in_decode),
+    ("14 (packed)", MOE, m.packed_conv_over_the_line),
+    ("14 (packed)", BOUNDARY, m.packed_conv_over_the_line),
+    ("14 (packed)", QWEN3, m.packed_attention_over_the_line),
+    ("14 (packed)", QWEN3, m.packed_positions_all_first),
+    ("14 (packed)", DENSE, m.packed_rows_come_back_wrong),
 ]
 
 

@@ -23,6 +23,7 @@ from motet.runtime.torch import (
     whole,
 )
 from motet.runtime.torch import runtime as runtime_module
+from motet.runtime.torch.conversations import Conversations
 from motet.runtime.torch.state import Continuation
 from motet.runtime.torch.whole import WholeGrids
 from motet.streams.layout import ConvMode
@@ -446,3 +447,40 @@ def logits_of_first_channel(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
         ]
 
     patch.setattr(TorchRuntime, "forward", forward)
+
+
+def _once_unpacked(patch: pytest.MonkeyPatch, name: str) -> None:
+    """One of the operations of `WholeGrids` forgets that a line holds several conversations."""
+    original = getattr(WholeGrids, name)
+
+    def over_the_line(self: Any, *args: Any) -> Tensor:
+        kept, self._packed = self._packed, None
+        try:
+            result: Tensor = original(self, *args)
+        finally:
+            self._packed = kept
+        return result
+
+    patch.setattr(WholeGrids, name, over_the_line)
+
+
+def packed_conv_over_the_line(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
+    _once_unpacked(patch, "convolve")
+
+
+def packed_attention_over_the_line(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
+    _once_unpacked(patch, "attend")
+
+
+def packed_positions_all_first(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
+    """Positions that merely go on would be no mistake: RoPE sees differences alone."""
+    _patch_positions(patch, WholeGrids, lambda self: torch.zeros_like(self._positions_BT))
+
+
+def packed_rows_come_back_wrong(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
+    original = Conversations.mix
+
+    def mix(self: Conversations, *args: Any) -> Tensor:
+        return original(self, *args).roll(1, dims=1)
+
+    patch.setattr(Conversations, "mix", mix)

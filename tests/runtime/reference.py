@@ -58,7 +58,10 @@ def rotate(x_K: Array, position: int, theta: float) -> Array:
 
 @dataclass(frozen=True)
 class Reference:
-    """One model: its tensors as float64 by their LFM2 names, and the numbers of its shape."""
+    """One model: its tensors as float64 by their LFM2 names, and the numbers of its shape.
+
+    alone: channels do not see each other, only what their own said before.
+    """
 
     tensors: Mapping[str, Array]
     channel_embedding_CD: Array
@@ -69,6 +72,7 @@ class Reference:
     theta: float
     eps: float
     row_boundary: bool
+    alone: bool = False
 
     def logits(self, tokens_RC: NDArray[np.int32]) -> Array:
         """[R, C, V]"""
@@ -123,6 +127,8 @@ class Reference:
         out = {}
         for r, c in x:
             visible = [at for at in x if at[0] < r or at == (r, c)]
+            if self.alone:
+                visible = [at for at in visible if at[1] == c]
             heads = []
             for h in range(self.num_heads):
                 g = h * self.num_kv_heads // self.num_heads

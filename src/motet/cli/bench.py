@@ -22,6 +22,7 @@ from motet.bench.record import to_json
 from motet.bench.report import Lines, implied_lines, measured_lines, setting_lines
 from motet.bench.shape import SHAPES, shape_named
 from motet.cli.bench_serve import serve
+from motet.cli.bench_train import train
 from motet.cli.json_line import json_line
 from motet.errors import BenchError
 from motet.formats.gguf import GGUFModel
@@ -32,6 +33,7 @@ from motet.runtime.directory import ModelSource, name_of, numbers_of, read_sourc
 
 bench = typer.Typer(help="Measure how fast models run here.", rich_markup_mode=None)
 bench.command("serve")(serve)
+bench.command("train")(train)
 _MAX_CHANNELS = 64
 
 Say = Callable[[str], None]

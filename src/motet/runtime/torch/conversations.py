@@ -84,7 +84,9 @@ class Conversations:
             out = function(*(x.unflatten(0, index_NL.shape) for x in taken))
             mixed.append(out.flatten(0, 1))
         nothing = mixed[0].new_zeros(1, *mixed[0].shape[1:])
-        return torch.cat([nothing, *mixed]).index_select(0, self._back).unflatten(0, self._shape)
+        places = torch.cat([nothing, *mixed])
+        rows: Tensor = places.index_select(0, self._back).unflatten(0, self._shape)
+        return rows
 
 
 def runs_of(numbers_BR: NDArray[np.int64]) -> list[Run]:

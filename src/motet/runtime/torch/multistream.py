@@ -122,7 +122,8 @@ class MultiStreamModel(nn.Module):
         streams = WholeGrids(
             B, R, C, self.layout.conv_mode, tokens_BRC.device, conversations=packed
         )
-        return self.hidden(tokens_BRC.flatten(1), streams).unflatten(1, (R, C))
+        hidden_BRCD: Tensor = self.hidden(tokens_BRC.flatten(1), streams).unflatten(1, (R, C))
+        return hidden_BRCD
 
     def hidden(self, tokens_BT: Tensor, streams: Streams) -> Tensor:
         """Hidden states [B, T, D] after the final norm, of row-major cells [B, T]."""

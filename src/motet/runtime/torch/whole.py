@@ -72,7 +72,8 @@ class WholeGrids(Streams):
 
         def attend(*qkv_NLCHK: Tensor) -> Tensor:
             q, k, v = (x.flatten(1, 2).transpose(1, 2) for x in qkv_NLCHK)
-            return self._attend_each(q, k, v, scale).unflatten(1, (-1, C))
+            out_NLCHK: Tensor = self._attend_each(q, k, v, scale).unflatten(1, (-1, C))
+            return out_NLCHK
 
         cells = (x.transpose(1, 2).unflatten(1, (R, C)) for x in (q_BHTK, k_BGTK, v_BGTK))
         return self._packed.mix(attend, *cells).flatten(1, 2)

@@ -1,0 +1,7 @@
+"""How fast a step of training is, what it takes in memory, and what the arithmetic alone takes."""
+
+from motet.train.speed.process import TrainingProcess
+from motet.train.speed.setting import Setting
+from motet.train.speed.work import StepWork, step_work
+
+__all__ = ["Setting", "StepWork", "TrainingProcess", "step_work"]

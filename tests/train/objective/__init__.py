@@ -1,0 +1,1 @@
+"""Tests of the objective and of the batches it learns from."""
