@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +12,18 @@ from torch import Tensor
 from transformers import Lfm2MoeConfig, Lfm2MoeForCausalLM
 
 from motet.bench.shape import SHAPES
+from motet.cli.main import invoke
+from motet.formats.directory import EMBEDDED, resolve
 from motet.formats.hyperparameters import Architecture, Hyperparameters
 from motet.runtime.torch.multistream import MultiStreamModel
 from motet.streams.layout import Channel, ConvMode, Layout, Role, SpecialToken
+from motet.train.config import read_config
 from motet.train.config.method import LoRAConfig
 from motet.train.config.model import Precision
 from motet.train.footprint import Memory, Sharding, Trained, memory_of
 from motet.train.footprint.activations import activation_bytes
 from motet.train.lora import adapt
+from motet.train.start import open_start
 
 D, H, G, K, F, E, A, FE, V = 64, 4, 2, 16, 96, 8, 2, 48, 50
 MIXED, BFLOAT16, FLOAT32 = Precision.MIXED_BFLOAT16, Precision.BFLOAT16, Precision.FLOAT32
@@ -160,3 +166,31 @@ def test_what_devices_share_out() -> None:
 def test_little_logits_need_little() -> None:
     assert need(num_cells=4).logits == 3 * 4 * 4 * 128_000
     assert need().logits == 3 << 28
+
+
+def test_the_recipes_fit_where_their_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(__file__).parents[2] / "runs" / "lfm2.5-8b-a1b"
+    for name, options, gigabytes in (("lora", [], 24), ("full", ["--devices", "8"], 40)):
+        command = ["memory", str(folder / f"{name}.toml"), "--shape", "lfm2.5-8b-a1b", *options]
+        assert invoke(command) == 0
+        line = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert 0.5 * gigabytes < line["total_bytes"] / 1e9 < 0.9 * gigabytes
+
+
+def test_a_model_that_starts_from_nothing_has_the_sizes_of_its_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokenizer = resolve(EMBEDDED) / "tokenizer.json"
+    for architecture in ("lfm2", "lfm2_moe"):
+        path = tmp_path / f"{architecture}.toml"
+        path.write_text(
+            f'output = "{tmp_path}"\n[model.new]\ntokenizer = "{tokenizer}"\nlayers = "cac"\n'
+            f'architecture = "{architecture}"\nwidth = 32\n[layout]\nchannels = [{{ name = "User", '
+            'role = "input" }, { name = "Output", role = "output" }]\n'
+            f'[data]\ntrain = [{{ path = "none" }}]\n[schedule]\nnum_steps = 1\n'
+        )
+        assert invoke(["memory", str(path), "--json"]) == 0
+        line = json.loads(capsys.readouterr().out)
+        model = open_start(read_config(path)).model
+        assert line["learning"] == sum(p.numel() for p in model.parameters())
+    assert invoke(["memory", str(path), "--sharding", "some"]) == 2

@@ -32,6 +32,7 @@ _COMMANDS = {
     "convert": "motet.cli.convert:convert",
     "bench": "motet.cli.bench:bench",
     "eval": "motet.cli.eval:evaluate",
+    "memory": "motet.cli.memory:memory",
     "data": "motet.cli.data:data",
     "train": "motet.cli.train:train",
     "sessions": "motet.cli.sessions:sessions",
