@@ -32,6 +32,11 @@ def tokenizer_text() -> str:
     return text
 
 
+@cache
+def vocab_size() -> int:
+    return int(small_tokenizer().get_vocab_size())
+
+
 def layout() -> Layout:
     channels = tuple(Channel(name, Role(role)) for name, role in NAMES)
     return Layout(
@@ -58,7 +63,7 @@ def grid(number: int, rng: Random) -> TokenGrid:
 
 def write_dataset(path: Path, num_conversations: int = 60, seed: int = 0) -> Path:
     rng = Random(seed)
-    with GridWriter(path, layout(), 300, sha256(), MadeBy(command=("test",))) as writer:
+    with GridWriter(path, layout(), vocab_size(), sha256(), MadeBy(command=("test",))) as writer:
         for number in range(num_conversations):
             writer.write(grid(number, rng))
     (path / "tokenizer.json").write_text(tokenizer_text(), "utf-8")
