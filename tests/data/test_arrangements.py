@@ -10,14 +10,14 @@ import pytest
 from tokenizers import Tokenizer
 
 from motet.data.tiny import mixture
-from motet.data.tiny.arithmetic import Step
+from motet.data.tiny.arithmetic import Step, evaluate
 from motet.data.tiny.arrangement import Arrangement
 from motet.data.tiny.conversation import Conversation, Target, compose
 from motet.data.tiny.lines import Task
 from motet.data.tiny.mixture import Shares, TaskSource, draw_conversation, draw_task
 from motet.data.tiny.problems import working
 from motet.data.tiny.sequence import compose_sequence
-from motet.data.tiny.split import Split, split_of
+from motet.data.tiny.split import Split, Wanted, split_of
 from motet.data.tiny.tokenizer import ANSWER, END, SILENCE, SPECIAL_TOKENS, train_tokenizer
 from motet.errors import SettingError
 from tests.data.test_score import alike_tasks, count_contradictions
@@ -138,7 +138,8 @@ def test_the_split_is_by_calculation(source: TaskSource) -> None:
     other = Task("?", working([Step(38, "+", 47)]), "85.", "85", "problem", "")
     assert split_of(one) is split_of(other)
     rng = Random(1)
-    sides = {split: TaskSource.of_package(Shares.changed({"sum": 1.0}), split) for split in Split}
+    sums = Shares.changed({"sum": 1.0})
+    sides = {split: TaskSource.of_package(sums, Wanted(split)) for split in Split}
     keys = {
         split: {tuple(line.step for line in side.draw(rng).lines) for _ in range(500)}
         for split, side in sides.items()
@@ -146,6 +147,16 @@ def test_the_split_is_by_calculation(source: TaskSource) -> None:
     assert keys[Split.TRAIN] & keys[Split.TEST] <= {(None,)}, "comparisons have no steps"
     drawn = Counter(split_of(source.draw(rng)) for _ in range(2_000))
     assert 0.05 < drawn[Split.TEST] / 2_000 < 0.15
+
+
+def test_easy_tasks_can_be_asked_for() -> None:
+    easy = TaskSource.of_package(Shares(), Wanted(max_number=50, max_steps=1))
+    rng = Random(0)
+    for _ in range(300):
+        lines = easy.draw(rng).lines
+        assert len(lines) <= 1
+        for step in (line.step for line in lines if line.step is not None):
+            assert max(step.x, step.y, evaluate(step)) <= 50
 
 
 def test_templates_and_shares_are_chosen_by_name() -> None:

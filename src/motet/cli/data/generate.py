@@ -54,6 +54,14 @@ def generate(
             help="Only calculations for training, or only those for testing.", show_default="all"
         ),
     ] = None,
+    max_number: Annotated[
+        int | None,
+        typer.Option(min=1, help="No larger number in any calculation.", show_default="any"),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="No longer working.", show_default="three, or more for letters"),
+    ] = None,
     share: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,6 +108,8 @@ def generate(
         seed=seed,
         arrangement=_one_of(Arrangement, arrangement, "--arrangement"),
         split=None if split is None else _one_of(Split, split, "--split"),
+        max_number=max_number,
+        max_steps=max_steps,
         shares=dict(map(_named_share, share or ())),
         templates=tuple(templates or ()),
     )

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from motet.data.tiny.arrangement import Arrangement
 from motet.data.tiny.conversation import Conversation
 from motet.data.tiny.mixture import Shares, TaskSource, draw_conversation, draw_task
-from motet.data.tiny.split import Split
+from motet.data.tiny.split import Split, Wanted
 from motet.data.tiny.tokenizer import ANSWER, SPECIAL_TOKENS, train_tokenizer
 
 __all__ = ["Generation", "generated", "generated_questions", "learn_tokenizer", "source_of"]
@@ -31,8 +31,7 @@ class Generation(BaseModel):
     """What is generated.
 
     shares: those of `mixture.Shares` that differ from its defaults. templates: names of the
-    package's template files; all if empty. split: only tasks for training or for testing (see
-    `split`).
+    package's template files; all if empty. split, max_number, max_steps: see `split.Wanted`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -42,6 +41,8 @@ class Generation(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     arrangement: Arrangement = Arrangement.STREAMS
     split: Split | None = None
+    max_number: Annotated[int, Field(ge=1)] | None = None
+    max_steps: Annotated[int, Field(ge=1)] | None = None
     shares: dict[str, Share] = {}
     templates: tuple[str, ...] = ()
 
@@ -84,7 +85,8 @@ def generated_questions(generation: Generation) -> Iterator[dict[str, Any]]:
 def source_of(generation: Generation) -> TaskSource:
     """What the tasks are drawn from; SettingError for an unknown share or template file."""
     shares = tuple(sorted(generation.shares.items()))
-    return _source(shares, generation.templates, generation.split)
+    wanted = Wanted(generation.split, generation.max_number, generation.max_steps)
+    return _source(shares, generation.templates, wanted)
 
 
 def learn_tokenizer(generation: Generation, vocab_size: int) -> Tokenizer:
@@ -96,9 +98,9 @@ def learn_tokenizer(generation: Generation, vocab_size: int) -> Tokenizer:
 
 @cache
 def _source(
-    shares: tuple[tuple[str, float], ...], templates: tuple[str, ...], split: Split | None
+    shares: tuple[tuple[str, float], ...], templates: tuple[str, ...], wanted: Wanted
 ) -> TaskSource:
     chosen = Shares.changed(dict(shares))
     if templates:
-        return TaskSource.of_files(chosen, templates, split)
-    return TaskSource.of_package(chosen, split)
+        return TaskSource.of_files(chosen, templates, wanted)
+    return TaskSource.of_package(chosen, wanted)

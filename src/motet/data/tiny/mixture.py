@@ -19,7 +19,7 @@ from motet.data.tiny.letters import draw_letter_task
 from motet.data.tiny.lines import Task
 from motet.data.tiny.problems import draw_problem
 from motet.data.tiny.sequence import compose_sequence
-from motet.data.tiny.split import Split, split_of
+from motet.data.tiny.split import Wanted
 from motet.data.tiny.story import compose_story
 from motet.data.tiny.sums import draw_sum
 from motet.data.tiny.talk import draw_stop, draw_talk
@@ -36,6 +36,7 @@ __all__ = [
     "load_templates",
 ]
 
+_ALL = Wanted()
 FAMILIES = ("story", "problem", "gsm8k", "sum", "letters", "talk")
 
 
@@ -87,28 +88,26 @@ def load_templates(pattern: str) -> list[Template]:
 class TaskSource:
     """Draws tasks of all families in their shares.
 
-    split: only tasks of this side (see `split`); None takes all.
+    wanted: others are drawn again.
     """
 
     own: tuple[Template, ...]
     gsm8k: tuple[Template, ...]
     shares: Shares
     disguise: Disguise
-    split: Split | None = None
+    wanted: Wanted = _ALL
 
     @classmethod
-    def of_package(cls, shares: Shares, split: Split | None = None) -> TaskSource:
+    def of_package(cls, shares: Shares, wanted: Wanted = _ALL) -> TaskSource:
         """All training templates of the package; those that tell many stories count more."""
         own, gsm8k = load_templates("train_*.txt"), load_templates("gsm8k.txt")
         disguise = Disguise.of_templates([*own, *gsm8k])
         own += load_templates("train_wide.txt")
         own += 2 * (load_templates("train_lists.txt") + load_templates("train_daily.txt"))
-        return cls(tuple(own), tuple(gsm8k), shares, disguise, split)
+        return cls(tuple(own), tuple(gsm8k), shares, disguise, wanted)
 
     @classmethod
-    def of_files(
-        cls, shares: Shares, patterns: Sequence[str], split: Split | None = None
-    ) -> TaskSource:
+    def of_files(cls, shares: Shares, patterns: Sequence[str], wanted: Wanted = _ALL) -> TaskSource:
         """The package's template files that match, such as train_one_step; each counts once."""
         own: list[Template] = []
         for pattern in patterns:
@@ -118,16 +117,16 @@ class TaskSource:
                     "templates", expected="names of the package's train_* files", got=pattern
                 )
             own += found
-        return replace(cls.of_package(shares, split), own=tuple(own))
+        return replace(cls.of_package(shares, wanted), own=tuple(own))
 
     def draw(self, rng: Random) -> Task:
         """One task."""
         while True:
-            task = self._draw_of_any_side(rng)
-            if self.split is None or split_of(task) is self.split:
+            task = self._draw_any(rng)
+            if self.wanted.takes(task):
                 return task
 
-    def _draw_of_any_side(self, rng: Random) -> Task:
+    def _draw_any(self, rng: Random) -> Task:
         weights = [getattr(self.shares, family) for family in FAMILIES]
         match rng.choices(FAMILIES, weights)[0]:
             case "story":
