@@ -15,7 +15,7 @@ from motet.formats.gguf import read_gguf
 from motet.formats.quantize import Quant
 from motet.runtime.native import KVType, Model, NativeRuntime, map_gguf, tiles
 from motet.runtime.native.paths import Kernels
-from motet.runtime.native.tiles import Tiles, cache_folder
+from motet.runtime.native.tiles import Tiles
 from motet.runtime.native.weights import Weight
 from tests.laws.checks import random_rows, read_alone
 
@@ -127,11 +127,3 @@ def test_another_model_has_another_file(model: Model, folder: Path) -> None:
     other = replace(model, weights={**model.weights, name: changed})
     assert Tiles(model, own, 1).file != Tiles(other, own, 1).file
     assert len(list(folder.iterdir())) == 2
-
-
-def test_where_caches_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "motet" / "tiles"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "motet" / "tiles"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from motet.bench.vocabulary import END, byte_tokenizer, channels_layout
 from motet.errors import BenchError
+from motet.folders import cache_folder
 from motet.formats.config import to_config
 from motet.formats.convert import new_file, tensor_type
 from motet.formats.directory import read_directory
@@ -127,9 +127,8 @@ def with_channels(file: GGUFModel, num_channels: int) -> GGUFModel:
 
 def cache_file(name: str, quant: Quant, embedding: Quant | None) -> Path:
     """Where the random weights of a shape are kept if no other place is named."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     ending = f"-embedding-{embedding}" if embedding else ""
-    return home / "motet" / "random" / f"{name}-{quant}{ending}.gguf"
+    return cache_folder() / "random" / f"{name}-{quant}{ending}.gguf"
 
 
 def write_random(

@@ -18,9 +18,9 @@ from rich.console import Console
 
 from motet.cli.local_venue import LocalVenue
 from motet.cli.remote_venue import RemoteVenue
-from motet.cli.state_directory import state_directory
 from motet.cli.token_book import TokenBook
 from motet.errors import InputError
+from motet.folders import state_folder
 from motet.protocol.client_events import SessionCreate, SessionResume
 from motet.protocol.knobs import KnobsChange, SettingsChange
 from motet.tui.app import ChatApp
@@ -104,7 +104,7 @@ def chat(
     F1 in it is help. Conversations are kept, and reopened with Ctrl+O or --continue.
     """
     _check_terminal()
-    state = state_directory()
+    state = state_folder()
     book = TokenBook(state / "tokens.sqlite")
     venue: LocalVenue | RemoteVenue
     if model is not None and _ADDRESS.fullmatch(model):

@@ -14,6 +14,7 @@ from rich.console import Console
 from motet.cli.batch import check_files, decode_file
 from motet.cli.json_line import json_line
 from motet.cli.knobs import channel_sampling, global_sampling, silence_rules
+from motet.cli.model_options import CacheOption, ConvModeOption, DtypeOption, RuntimeOption
 from motet.cli.opening import open_engine, open_session
 from motet.cli.provenance import model_fingerprint
 from motet.cli.show import Nothing, Screen, screen_for, summary
@@ -23,8 +24,8 @@ from motet.engine.reply import reply_of
 from motet.errors import InputError
 from motet.formats.directory import EMBEDDED
 from motet.runtime.directory import find, read_source
-from motet.runtime.opening import CacheType, Dtype, RuntimeName
-from motet.streams.layout import ConvMode, Layout
+from motet.runtime.opening import RuntimeName
+from motet.streams.layout import Layout
 
 _BATCH_SIZE = 32
 _USUAL = Settings()
@@ -165,29 +166,14 @@ def run(
             show_default=f"{_USUAL.mute_rows}",
         ),
     ] = None,
-    runtime: Annotated[
-        RuntimeName, typer.Option(help="What computes; auto takes the best one installed.")
-    ] = RuntimeName.AUTO,
-    dtype: Annotated[
-        Dtype | None,
-        typer.Option(help="Precision of a directory's weights.", show_default=Dtype.FLOAT32.value),
-    ] = None,
-    cache: Annotated[
-        CacheType | None,
-        typer.Option(
-            help="Precision of keys and values (native runtime).", show_default=CacheType.F16.value
-        ),
-    ] = None,
+    runtime: RuntimeOption = RuntimeName.AUTO,
+    dtype: DtypeOption = None,
+    cache: CacheOption = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Threads (native runtime).", show_default="all cores"),
     ] = None,
-    conv_mode: Annotated[
-        ConvMode | None,
-        typer.Option(
-            help="How short convolutions run over a grid.", show_default="what the layout says"
-        ),
-    ] = None,
+    conv_mode: ConvModeOption = None,
 ) -> None:
     """Give a model a message and show its channels as they come.
 

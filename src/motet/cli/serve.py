@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from motet.cli.model_options import CacheOption, ConvModeOption, DtypeOption, RuntimeOption
 from motet.cli.opening import open_engine
 from motet.errors import SettingError
 from motet.formats.directory import EMBEDDED
 from motet.protocol.printable import printable
-from motet.runtime.opening import CacheType, Dtype, RuntimeName, spare_a_core
+from motet.runtime.opening import RuntimeName, spare_a_core
 from motet.server.journal import default_journal
 from motet.server.logs import LogForm, LogLevel, configure_logs
-from motet.streams.layout import ConvMode
 
 
 class ContextPolicy(StrEnum):
@@ -98,19 +98,9 @@ def serve(
     rate: Annotated[
         float, typer.Option(min=0, help="Requests a second of one client; 0 is without limit.")
     ] = 100.0,
-    runtime: Annotated[
-        RuntimeName, typer.Option(help="What computes; auto takes the best one installed.")
-    ] = RuntimeName.AUTO,
-    dtype: Annotated[
-        Dtype | None,
-        typer.Option(help="Precision of a directory's weights.", show_default=Dtype.FLOAT32.value),
-    ] = None,
-    cache: Annotated[
-        CacheType | None,
-        typer.Option(
-            help="Precision of keys and values (native runtime).", show_default=CacheType.F16.value
-        ),
-    ] = None,
+    runtime: RuntimeOption = RuntimeName.AUTO,
+    dtype: DtypeOption = None,
+    cache: CacheOption = None,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -119,12 +109,7 @@ def serve(
             show_default="all cores, for a small model all but one",
         ),
     ] = None,
-    conv_mode: Annotated[
-        ConvMode | None,
-        typer.Option(
-            help="How short convolutions run over a grid.", show_default="what the layout says"
-        ),
-    ] = None,
+    conv_mode: ConvModeOption = None,
     log_format: Annotated[
         LogForm, typer.Option(help="Of the log on stderr; auto is text in a terminal, else JSON.")
     ] = LogForm.AUTO,

@@ -19,8 +19,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from motet.corpora.budget import Spending
+from motet.folders import cache_folder
 
-__all__ = ["Answer", "AnswerCache", "cache_folder"]
+__all__ = ["Answer", "AnswerCache", "answers_folder"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,6 @@ class AnswerCache:
         return self._folder / digest[:2] / f"{digest[2:]}.json"
 
 
-def cache_folder() -> Path:
-    """Where a user's caches are, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motet" / "answers"
+def answers_folder() -> Path:
+    """Where a user's answers are kept if no other place is named."""
+    return cache_folder() / "answers"

@@ -222,12 +222,12 @@ async def _ask(
 ) -> BudgetSpentError | None:
     from motet.corpora.asking import Asker
     from motet.corpora.budget import Budget
-    from motet.corpora.cache import AnswerCache, cache_folder
+    from motet.corpora.cache import AnswerCache, answers_folder
     from motet.corpora.synthesize import spent_before, synthesize
 
     if attempts.num_kept >= limits.num_wanted:
         return None
-    folder = cache_folder() if cache is None else Path(cache)
+    folder = answers_folder() if cache is None else Path(cache)
     answers = None if cache == "none" else AnswerCache(folder)
     budget = Budget(limits.max_requests, limits.max_tokens, spent_before(attempts))
     asker = Asker(endpoint, cache=answers, budget=budget, concurrency=limits.concurrency)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from motet.folders import cache_folder
 from motet.runtime.native.digest import digest_of
 from motet.runtime.native.kernels import Weights, interleave, weights_of
 from motet.runtime.native.weights import Model, Weight
@@ -48,7 +49,7 @@ class Tiles:
         self._num_threads = num_threads
         self.file: Path | None = None
         if end - _HEADER_BYTES >= MIN_FILE_BYTES:
-            self.file = self._file(model, folder or cache_folder(), end)
+            self.file = self._file(model, folder or cache_folder() / "tiles", end)
         if self.file is not None:
             self._content: Bytes = np.memmap(self.file, np.uint8, mode="r")
         else:
@@ -114,11 +115,6 @@ class Tiles:
                     yield start, done.result()
                     start += done.result().size
                 weight.give_back()
-
-
-def cache_folder() -> Path:
-    """Where a user's caches are, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "motet" / "tiles"
 
 
 def _aligned(num_bytes: int) -> Bytes:
