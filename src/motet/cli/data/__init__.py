@@ -9,9 +9,11 @@ import typer
 
 from motet.cli.data.distill import distill
 from motet.cli.data.generate import generate
+from motet.cli.data.mix import mix
 from motet.cli.data.project import project
 from motet.cli.data.synthesize import synthesize
 from motet.cli.data.tokenize import tokenize
+from motet.cli.data.verify import verify
 
 data = typer.Typer(
     help="Make, check and measure datasets of conversations.",
@@ -30,3 +32,5 @@ data.command()(synthesize)
 data.add_typer(project, name="project")
 data.command()(tokenize)
 data.command()(distill)
+data.command()(mix)
+data.command()(verify)

@@ -137,6 +137,8 @@ def _is_apart(prefix: Sequence[Symbol], begin: Symbol, side: Side) -> bool:
     before = prefix[-1]
     if before.kind in (Kind.OPERATOR, Kind.NUMBER, Kind.PERCENT):
         return False
+    if before.kind is Kind.CLOSE:  # "(1/2) 278 + 11", but not the mark of a list
+        return not any(symbol.kind is Kind.OPEN for symbol in prefix)
     if before.kind is not Kind.WORD:
         return True
     is_function = begin.kind is Kind.OPEN and before.end == begin.start

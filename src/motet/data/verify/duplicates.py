@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,6 +33,22 @@ _MOST_IN_BUCKET = 50
 """Of conversations that agree in a band; later ones are held against these."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprint:
+    """A conversation as its words tell it apart. whole: of all of them in order; runs: a set."""
+
+    id: str
+    whole: int
+    runs: Hashes
+
+    @classmethod
+    def of(cls, table: Table) -> Fingerprint:
+        """The fingerprint of a conversation."""
+        words = [words_of(text) for text in texts_of(table)]
+        whole = hash_of([word for channel in words for word in (*channel, "\n")])
+        return cls(table.id, whole, runs_of(words))
+
+
 class Duplicates:
     """Remembers what it is shown, and says which earlier conversation a new one repeats.
 
@@ -47,19 +64,18 @@ class Duplicates:
         self._kept: list[tuple[str, Hashes]] = []
         self._buckets: list[dict[bytes, list[int]]] = [defaultdict(list) for _ in range(NUM_BANDS)]
 
-    def check(self, table: Table) -> Finding | None:
+    def check(self, said: Fingerprint) -> Finding | None:
         """The first conversation that this one repeats, if any."""
-        words = [words_of(text) for text in texts_of(table)]
-        whole = hash_of([word for channel in words for word in (*channel, "\n")])
-        if (first := self._whole.get(whole)) is not None:
-            return _finding("exact", table, first, "has the same words")
-        runs = runs_of(words)
-        bands = _bands(runs)
-        if (found := self._most_similar(runs, bands)) is not None:
+        if (first := self._whole.get(said.whole)) is not None:
+            return _finding("exact", said.id, first, "has the same words as")
+        bands = _bands(said.runs)
+        if (found := self._most_similar(said.runs, bands)) is not None:
             first, similarity = found
-            return _finding("near", table, first, f"is similar to {similarity:.2f}")
-        self._whole[whole] = table.id
-        self._kept.append((table.id, runs))
+            return _finding(
+                "near", said.id, first, f"has {similarity:.2f} of its runs in common with"
+            )
+        self._whole[said.whole] = said.id
+        self._kept.append((said.id, said.runs))
         for bucket in self._buckets_of(bands):
             if len(bucket) < _MOST_IN_BUCKET:
                 bucket.append(len(self._kept) - 1)
@@ -100,8 +116,8 @@ def _bands(runs: Hashes) -> list[bytes]:
     return [band.tobytes() for band in signature(runs).reshape(NUM_BANDS, BAND_ROWS)]
 
 
-def _finding(kind: str, table: Table, first: str, how: str) -> Finding:
-    return Finding(Check.DUPLICATES, kind, table.id, f"{how}: {first}", other=first)
+def _finding(kind: str, name: str, first: str, how: str) -> Finding:
+    return Finding(Check.DUPLICATES, kind, name, f"{how} {first}", other=first)
 
 
 _ORDERS = np.array([key_of("minhash", i) for i in range(NUM_BANDS * BAND_ROWS)], np.uint64)

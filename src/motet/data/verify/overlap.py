@@ -74,6 +74,12 @@ class Evaluations:
         return None
 
 
+def read_evaluations(paths: Iterable[Path], field: str | None = None) -> Iterator[Item]:
+    """The texts of several evaluation sets."""
+    for path in paths:
+        yield from read_items(path, field)
+
+
 def read_items(path: Path, field: str | None = None) -> Iterator[Item]:
     """The texts of an evaluation set: a file of JSON lines, or of plain lines.
 

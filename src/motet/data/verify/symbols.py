@@ -9,6 +9,7 @@ full stop, a comparison) is a BREAK.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
 from fractions import Fraction
@@ -54,13 +55,14 @@ _SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\\times": "*
 _PATTERN = re.compile(
     r"""
     (?P<number>(?<![\d.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<![\d.])\.\d+)
+  | (?P<fraction>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])
   | (?P<arrow>->|→|⟶)
   | (?P<about>≈|≃|~=|=\s*~)
   | (?P<comparison>[=<>!:]=+|=>|<<|>>|[<>])
   | (?P<equals>=|\bequals\b)
   | (?P<stars>\*\*+)
   | (?P<operator>[-+*/^×·÷−–]|\\times\b|\\cdot\b|\\div\b)
-  | (?P<word_operator>\b(?:times|plus|minus|divided\ by|multiplied\ by)\b)
+  | (?P<word_operator>\b(?:times|plus|minus|divided\ by|multiplied\ by)\b(?=\s*[\d$€£(.]))
   | (?P<cross>[xX](?=\s*[\d$€£(.]))
   | (?P<open>\() | (?P<close>\))
   | (?P<percent>%|\bpercent\b)
@@ -100,6 +102,9 @@ def _symbol(match: re.Match[str], before: list[Symbol], line: str) -> Symbol | N
             return None
         case "number":
             return _number(start, end, text)
+        case "fraction":
+            value = Fraction(unicodedata.numeric(text)).limit_denominator(8)
+            return Symbol(Kind.NUMBER, start, end, text, value)
         case "cross" if after_operand:
             return Symbol(Kind.OPERATOR, start, end, "*")
         case "cross" | "word":
