@@ -22,7 +22,7 @@ from motet.data.tiny.tokenizer import ANSWER, SPECIAL_TOKENS, train_tokenizer
 
 __all__ = ["Generation", "generated", "generated_questions", "learn_tokenizer", "source_of"]
 
-NUM_TOKENIZER_TASKS = 30_000
+_TOKENIZER_TASKS = (1_000, 30_000)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -90,9 +90,10 @@ def source_of(generation: Generation) -> TaskSource:
 
 
 def learn_tokenizer(generation: Generation, vocab_size: int) -> Tokenizer:
-    """A byte-level BPE learned from other tasks of the same kind; it has ANSWER, too."""
+    """A byte-level BPE learned from as many other tasks of the same kind; it has ANSWER, too."""
+    num_tasks = sorted((generation.num_conversations, *_TOKENIZER_TASKS))[1]
     source, rng = source_of(generation), Random(f"{generation.seed}/tokenizer")
-    texts = (text for _ in range(NUM_TOKENIZER_TASKS) for text in source.draw(rng).texts)
+    texts = (text for _ in range(num_tasks) for text in source.draw(rng).texts)
     return train_tokenizer(texts, vocab_size, (*SPECIAL_TOKENS, ANSWER))
 
 
