@@ -3,6 +3,7 @@
     {"made_as": {...}}                                   how; going on in another way is refused
     {"attempt": 7, "outcome": "kept", "kept": {...}}     kept: what is to become a conversation
     {"attempt": 8, "outcome": "broken_row", "detail": "behind row 4: ..."}
+    {"cost": {...}}                                      of what was begun and could not be finished
 
 The file stands beside the dataset that is made from it, and stays, so that whoever reads the
 corpus can see what was left out. A process that is killed loses at most the line that it was
@@ -27,6 +28,7 @@ __all__ = ["KEPT", "Attempt", "Attempts", "attempts_file"]
 
 KEPT = "kept"
 _MADE_AS = "made_as"
+_COST = "cost"
 
 
 def attempts_file(dataset: Path) -> Path:
@@ -82,12 +84,14 @@ class Attempts:
     """The file, open for one process: `with Attempts(path, made_as) as attempts`.
 
     made_as: JSON values that decide what an attempt of a number is. DataError if the file holds
-    others, is none, or another process works on it. outcomes: counts.
+    others, is none, or another process works on it. outcomes: counts. costs: of what came to
+    nothing, and is no attempt yet.
     """
 
     def __init__(self, path: Path, made_as: Mapping[str, Any]) -> None:
         self.path = path
         self.outcomes: Counter[str] = Counter()
+        self.costs: list[dict[str, int]] = []
         self._made_as = json.loads(json.dumps(made_as))
         self._places: dict[int, int | None] = {}  # number -> where its line begins, if it was kept
         self._facts: dict[int, Mapping[str, Any]] = {}
@@ -137,6 +141,12 @@ class Attempts:
         assert attempt.number not in self._places, attempt.number
         self._note(attempt, self._append(attempt.to_line()))
 
+    def add_cost(self, cost: dict[str, int]) -> None:
+        """Keep what was spent on an attempt that is still to be made."""
+        if any(cost.values()):
+            self._append(json.dumps({_COST: cost}).encode() + b"\n")
+            self.costs.append(cost)
+
     def facts(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """The number and facts of every attempt, by number."""
         return iter(sorted(self._facts.items()))
@@ -164,6 +174,8 @@ class Attempts:
                 where = f"{self.path}: line {line_number}"
                 if line_number == 1:
                     self._check_made_as(line, where)
+                elif (cost := _cost(line)) is not None:
+                    self.costs.append(cost)
                 else:
                     attempt = Attempt.from_line(line, where)
                     if attempt.number in self._places:
@@ -220,6 +232,16 @@ class Attempts:
             self._file.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def _cost(line: bytes) -> dict[str, int] | None:
+    """The cost in a line that says one; None of any other."""
+    try:
+        cost = json.loads(line)[_COST]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_cost = isinstance(cost, dict) and all(type(value) is int for value in cost.values())
+    return cost if is_cost else None
 
 
 def _no_attempts(where: str, got: str) -> DataError:

@@ -7,9 +7,10 @@ ones may still cost is reserved. So a budget is never exceeded, whatever the con
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from motet.errors import MotetError, ServerError, SettingError
 
@@ -39,6 +40,15 @@ class Spending:
     def tokens(self) -> int:
         """Of prompts and answers together."""
         return self.prompt_tokens + self.answer_tokens
+
+    def to_json(self) -> dict[str, int]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Spending:
+        """What `to_json` made, among other facts or not."""
+        return cls(facts["requests"], facts["prompt_tokens"], facts["answer_tokens"])
 
 
 class Budget:

@@ -62,7 +62,7 @@ class AnswerCache:
             kept = json.loads(self._path(request).read_text("utf-8"))
             if kept["request"] != request:
                 return None
-            return _READER.validate_python(kept["answer"], strict=True)
+            return _READER.validate_python(kept["answer"])
         except (FileNotFoundError, ValueError, KeyError, TypeError, ValidationError):
             return None
 

@@ -40,8 +40,7 @@ def with_spaces(rows: list[Row]) -> tuple[list[Row], str]:
     """A space between two pieces of a message that has no space at any seam but needs some.
 
     It is put where letters or digits meet letters or digits, and behind a mark that ends a clause.
-    Two digits that meet could be one number written in pieces: a single such message stays as it
-    is unless letters meet too.
+    A message in which only digits and signs meet, such as 3*4 and =12, stays as it is.
     """
     columns = [list(column) for column in zip(*rows, strict=True)]
     is_changed = False
@@ -99,6 +98,6 @@ def _text(column: Sequence[Cell | None], place: int) -> str:
 
 
 def _words_meet(left: str, right: str) -> bool:
-    return (left[-1:].isalpha() and right[:1].isalnum()) or (
-        left[-1:].isalnum() and right[:1].isalpha()
-    )
+    before, after = left[-1:], right[:1]
+    is_seam = before.isalnum() or before in _AFTER_WHICH_A_SPACE
+    return (before.isalpha() and after.isalnum()) or (is_seam and after.isalpha())

@@ -21,7 +21,7 @@ from motet.corpora.budget import BudgetSpentError, Spending
 from motet.corpora.collecting import write_dataset
 from motet.corpora.dropping import Dropped
 from motet.corpora.plan import Plan
-from motet.corpora.writing import spending_of, write_conversation
+from motet.corpora.writing import Unfinished, write_conversation
 from motet.data.building import Written
 from motet.data.dataset import MadeBy, TableDescription
 from motet.data.tables import Table, table_description, write_tables
@@ -34,8 +34,12 @@ Advance = Callable[[Attempt], None]
 
 
 def spent_before(attempts: Attempts) -> Spending:
-    """What the attempts in the file have cost."""
-    return sum((spending_of(facts) for _, facts in attempts.facts()), Spending())
+    """What the attempts in the file have cost, those that the budget cut short included.
+
+    Requests that were running when a process was killed are not known.
+    """
+    costs = [*(facts for _, facts in attempts.facts()), *attempts.costs]
+    return sum(map(Spending.from_json, costs), Spending())
 
 
 async def synthesize(
@@ -53,7 +57,7 @@ async def synthesize(
     ServerError if the server goes away or takes no request at all.
     """
     numbers = _numbers(plan, attempts)
-    running: set[asyncio.Task[Attempt]] = set()
+    running: set[asyncio.Task[Attempt | Unfinished]] = set()
     spent: BudgetSpentError | None = None
     try:
         while True:
@@ -68,13 +72,13 @@ async def synthesize(
                 return spent
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                try:
-                    attempt = task.result()
-                except BudgetSpentError as error:
-                    spent = error
-                    continue
-                attempts.add(attempt)
-                advance(attempt)
+                made = task.result()
+                if isinstance(made, Unfinished):
+                    attempts.add_cost(made.spending.to_json())
+                    spent = made.reason
+                else:
+                    attempts.add(made)
+                    advance(made)
             _check_taken(asker, attempts)
     finally:
         for task in running:

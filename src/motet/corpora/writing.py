@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,14 +10,14 @@ import jinja2
 from motet.corpora.acceptance import check_conversation
 from motet.corpora.asking import Answer, Asker, RefusedError
 from motet.corpora.attempts import KEPT, Attempt
-from motet.corpora.budget import Spending
+from motet.corpora.budget import BudgetSpentError, Spending
 from motet.corpora.dropping import MEANINGS, Dropped, DroppedError
 from motet.corpora.plan import AGAIN, Task
 from motet.corpora.prompt import packaged_text
 from motet.corpora.written import Written, read_written
 from motet.data.tables import Table
 
-__all__ = ["spending_of", "write_conversation"]
+__all__ = ["Unfinished", "write_conversation"]
 
 _CUT = ("length",)
 _REFUSALS = ("refusal", "content_filter")
@@ -35,22 +34,20 @@ class _Facts:
     spending: Spending = field(default_factory=Spending)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "prompt": self.prompt,
-            "answers": self.num_answers,
-            "requests": self.spending.requests,
-            "prompt_tokens": self.spending.prompt_tokens,
-            "answer_tokens": self.spending.answer_tokens,
-        }
+        counts = {"prompt": self.prompt, "answers": self.num_answers}
+        return counts | self.spending.to_json()
 
 
-def spending_of(facts: Mapping[str, Any]) -> Spending:
-    """What an attempt cost, by its facts."""
-    return Spending(facts["requests"], facts["prompt_tokens"], facts["answer_tokens"])
+@dataclass(frozen=True)
+class Unfinished:
+    """A task that the budget did not suffice for; what it has cost by then."""
+
+    spending: Spending
+    reason: BudgetSpentError
 
 
-async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attempt:
-    """What comes of one task. Raises BudgetSpentError and ServerError as `Asker.ask` does."""
+async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attempt | Unfinished:
+    """What comes of one task. Raises ServerError as `Asker.ask` does."""
     facts = _Facts(task.prompt.label)
     messages = list(task.messages)
     for mends_left in range(num_mends, -1, -1):
@@ -59,6 +56,8 @@ async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attemp
         except RefusedError as refused:
             facts.spending += Spending(requests=1)
             return Attempt(task.number, Dropped.NOT_TAKEN, str(refused), facts.to_json())
+        except BudgetSpentError as error:
+            return Unfinished(facts.spending, error)
         facts.num_answers += 1
         facts.spending += answer.spending
         try:

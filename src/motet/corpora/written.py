@@ -37,6 +37,7 @@ END_MARK = "<end>"
 _ROW_NUMBERS = ("row", "step", "t", "time", "index")
 _FENCED = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_SCRAP = re.compile(r'[{\[]"|"[}\]]|":\s*"')  # of a row, not of prose
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -95,7 +96,7 @@ def _found_rows(body: str, repairs: set[str]) -> list[Any]:
         between = body[end:start].strip()
         if "," in between and not between.strip(","):
             repairs.add("comma")
-        elif between and (items or '{"' in between):
+        elif between and (items or _SCRAP.search(between)):
             raise DroppedError(Dropped.BROKEN_ROW, f"behind row {len(items)}: {between[:60]!r}")
         elif between:
             repairs.add("prose")
@@ -104,7 +105,7 @@ def _found_rows(body: str, repairs: set[str]) -> list[Any]:
     rest = body[end:].strip().strip(",")
     if not items:
         raise DroppedError(Dropped.NO_ROWS, repr(rest[:60]))
-    if '{"' in rest:
+    if _SCRAP.search(rest):
         raise DroppedError(Dropped.BROKEN_ROW, f"behind row {len(items)}: {rest[:60]!r}")
     if rest:
         repairs.add("prose")
