@@ -1,7 +1,7 @@
 """A language model as judge of causality: does a cell use words that are only said later?
 
 For what numbers and names do not tell (`motet.data.verify.causality`). The judge reads numbered
-rows and answers with cells. An answer that is no verdict, or that names a cell which does not exist, is
+rows and answers with cells. An answer that is no verdict, or names a cell that does not exist, is
 none at all (`unjudged`): nothing is guessed. The prompt is a versioned file.
 """
 

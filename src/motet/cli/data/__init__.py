@@ -11,6 +11,7 @@ from motet.cli.data.distill import distill
 from motet.cli.data.generate import generate
 from motet.cli.data.mix import mix
 from motet.cli.data.project import project
+from motet.cli.data.stats import stats
 from motet.cli.data.synthesize import synthesize
 from motet.cli.data.tokenize import tokenize
 from motet.cli.data.verify import verify
@@ -34,3 +35,4 @@ data.command()(tokenize)
 data.command()(distill)
 data.command()(mix)
 data.command()(verify)
+data.command()(stats)
