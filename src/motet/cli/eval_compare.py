@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,7 @@ _REPEATABLE = ("ablate", "sampling")
 _SIDES = ("A", "B")
 
 
-@with_asking_options
+@partial(with_asking_options, without={"report"})
 def compare(
     options: AskingOptions,
     a: Annotated[
@@ -65,8 +66,6 @@ def compare(
     from motet.eval.questions.paired import Paired
     from motet.eval.questions.question import read_questions
 
-    if options.report is not None:
-        raise SettingError("--report", expected="gsm8k or jsonl with it", got="compare")
     exam: Exam | None = None
     if questions is not None:
         file = questions

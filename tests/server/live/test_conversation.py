@@ -262,3 +262,19 @@ async def test_idle_sessions_make_room() -> None:
         second.frames.close()
         async with asyncio.timeout(10):
             assert (await back).record.id == first.live.record.id
+
+
+async def test_nobody_takes_the_place_of_one_who_is_about_to_come() -> None:
+    """Between the making of a session and its first frame others wait in line."""
+    async with serving(talker(), places=1) as hub:
+        live = await hub.create(creation())
+        waiting = asyncio.create_task(hub.create(creation()))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        me = Reader(live)
+        await me.say(client.InputAppend(text="go"))
+        await me.until("turn.ended")
+        me.frames.close()
+        async with asyncio.timeout(10):
+            back = asyncio.create_task(hub.resume((await waiting).token, 0))
+            Reader(await back).frames.close()

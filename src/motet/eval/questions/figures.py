@@ -4,19 +4,19 @@
     majority    questions whose most frequent answer is right (maj@k; ties: the one said first)
     any_right   questions that at least one sample got right (pass@k)
 
-Intervals are 95 %: Wilson where questions count once, else bootstrap over questions.
+Intervals are 95 %, Wilson's; for averages over samples with the effective number of trials.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from motet.eval.intervals import Interval, bootstrap_mean, wilson
+from motet.eval.intervals import Interval, wilson, wilson_of_means
 from motet.eval.questions.judging import Outcome
 from motet.eval.questions.trial import Trial
 
@@ -96,12 +96,12 @@ class Figures:
         return cls(
             num_questions=len(questions),
             num_samples=num_samples,
-            accuracy=_mean_rate(questions, [t.is_right for q in questions for t in q]),
+            accuracy=_mean_rate(questions, lambda trial: trial.is_right),
             majority=Rate.of([majority(q) for q in questions]) if is_repeated else None,
             any_right=Rate.of([any(t.is_right for t in q) for q in questions])
             if is_repeated
             else None,
-            ended=_mean_rate(questions, [t.ended for q in questions for t in q]),
+            ended=_mean_rate(questions, lambda trial: trial.ended),
             outcomes={outcome: outcomes[outcome] for outcome in Outcome},
             num_rows=Spread.of(trial.num_rows for trial in trials),
             wait_rows=Spread.of(trial.wait_rows for trial in trials),
@@ -125,14 +125,11 @@ def majority(samples: Sequence[Trial]) -> bool:
     return any(trial.is_right for trial in samples if trial.answer == chosen)
 
 
-def _mean_rate(questions: Sequence[Sequence[Trial]], hits: Sequence[bool]) -> Rate:
-    """Wilson with one sample a question, else bootstrap: samples of a question resemble another."""
-    num_samples = len(questions[0])
-    if num_samples == 1:
-        return Rate.of(hits)
-    values = np.array(hits, np.float64)
-    bunches = np.repeat(np.arange(len(questions)), num_samples)
-    return Rate(float(values.mean()), bootstrap_mean(values, bunches), len(hits))
+def _mean_rate(questions: Sequence[Sequence[Trial]], is_hit: Callable[[Trial], bool]) -> Rate:
+    """The mean of each question's share of hits."""
+    means = np.array([np.mean([is_hit(trial) for trial in samples]) for samples in questions])
+    num_each = len(questions[0])
+    return Rate(float(means.mean()), wilson_of_means(means, num_each), len(means) * num_each)
 
 
 def _voices(trials: Sequence[Trial]) -> dict[str, VoiceFigures]:

@@ -24,7 +24,7 @@ SCALES = {
 _GROUPED = r"\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?!\d)|\d+"
 _NUMBER = re.compile(
     r"""
-    (?P<sign>(?<![\w)\]}%])[-\u2212+])? [$€£¥]? (?P<sign_after>[-\u2212])?
+    (?P<sign>(?<![\w)\]}%])[-\u2212+])? (?:[$€£¥] (?P<sign_after>[-\u2212])?)?
     (?<![^\W\d_]) (?<!\d)
     (?:
         (?:(?P<latex_whole>\d+)\s*)? \\[dt]?frac\s*\{\s*(?P<latex_over>\d+)\s*\}

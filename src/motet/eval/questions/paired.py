@@ -49,10 +49,8 @@ class Paired:
     @classmethod
     def of(cls, first: Sequence[Trial], second: Sequence[Trial]) -> Paired:
         """Hold the trials of A against those of B; InputError if they are of other questions."""
-        a, b = by_question(first), by_question(second)
-        order = {question[0].id: place for place, question in enumerate(a)}
+        a, b = _sorted(first), _sorted(second)
         _check(a, b)
-        b.sort(key=lambda question: order[question[0].id])
         pairs = [(majority(x), majority(y)) for x, y in zip(a, b, strict=True)]
         deltas = np.array([_mean(x) - _mean(y) for x, y in zip(a, b, strict=True)])
         only_a, only_b = pairs.count((True, False)), pairs.count((False, True))
@@ -75,7 +73,7 @@ def mcnemar(only_a: int, only_b: int) -> float:
     """The exact two-sided p of so many questions that only A, or only B, got right."""
     num = only_a + only_b
     tail = sum(comb(num, k) for k in range(min(only_a, only_b) + 1))
-    return min(1.0, 2 * tail / 2**num)
+    return min(1.0, 2 * tail / (1 << num))
 
 
 def _check(a: Sequence[Sequence[Trial]], b: Sequence[Sequence[Trial]]) -> None:
@@ -92,6 +90,11 @@ def _check(a: Sequence[Sequence[Trial]], b: Sequence[Sequence[Trial]]) -> None:
         raise InputError(
             "results", expected="as many samples of every question", got=sorted(counts)
         )
+
+
+def _sorted(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """By question, in an order that does not depend on that of the trials."""
+    return sorted(by_question(trials), key=lambda q: (isinstance(q[0].id, str), q[0].id))
 
 
 def _mean(question: Sequence[Trial]) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,15 @@ def read_gsm8k(folder: Path, split: str, limit: int | None = None) -> list[Quest
 
 def _parse(line: bytes, where: str, number: int, fields: Fields) -> Question:
     data = _object(line, where)
-    id_: object = number
-    if fields.id is not None or "id" in data:
-        id_ = _field(data, fields.id or "id", where)
-        if not isinstance(id_, str | int) or isinstance(id_, bool):
-            raise InputError(f"{where}: id", expected="a string or an integer", got=_short(id_))
+    has_id = fields.id is not None or "id" in data
+    id_ = _field(data, fields.id or "id", where) if has_id else number
+    if not isinstance(id_, str | int) or isinstance(id_, bool):
+        raise InputError(f"{where}: id", expected="a string or an integer", got=_short(id_))
     text = _field(data, fields.question, where)
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: {fields.question}", expected="a text", got=_short(text))
     answer = _field(data, fields.answer, where)
-    if isinstance(answer, int | _Decimal) and not isinstance(answer, bool):
+    if isinstance(answer, int | Decimal) and not isinstance(answer, bool):
         answer = str(answer)
     if not isinstance(answer, str):
         raise InputError(
@@ -105,13 +105,9 @@ def _parse(line: bytes, where: str, number: int, fields: Fields) -> Question:
     return Question(id_, text, gold, where)
 
 
-class _Decimal(str):
-    """A number with a point, as it is written."""
-
-
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        data = json.loads(line.decode("utf-8"), parse_float=_Decimal)
+        data = json.loads(line.decode("utf-8"), parse_float=Decimal)
     except json.JSONDecodeError as error:
         got = f"{error.msg} (column {error.colno})"
         raise InputError(where, expected="a JSON object", got=got) from None

@@ -121,6 +121,7 @@ def _hidings(layout: Layout) -> list[tuple[int, ...]]:
 def _losses(engine: Engine[Any], passage: Passage, hidden: Sequence[int]) -> NDArray[np.float64]:
     """Loss [R, sampled channels] of the passage's own tokens while `hidden` columns are silent."""
     layout, sampled = engine.codec.layout, engine.codec.layout.sampled_indices
+    assert engine.codec.silence_id is not None, "a model of several channels has silence"
     seen_RC: Tokens = passage.tokens_RC.copy()
     seen_RC[len(layout.opening_RC()) :, list(hidden)] = engine.codec.silence_id
     targets_RX = passage.tokens_RC[1:, sampled]

@@ -114,6 +114,7 @@ class Hub:
                 live = None
             if live is None:
                 live = await self._revive(record, token, on_waiting)
+            live.expect()
         live.left_s = asyncio.get_running_loop().time()
         live.check_seq(after_seq)
         return live
@@ -194,6 +195,7 @@ class Hub:
 
     def _begin(self, live: LiveSession, system: str | None, reply: Reply) -> None:
         assert reply.now is not None
+        live.expect()  # or another newcomer would take its place before its client is there
         self._sessions[live.record.id] = live
         record = live.record
         live.created = self.keeper.change(lambda writer: writer.create(record))

@@ -29,6 +29,9 @@ from motet.server.live.story import Story
 if TYPE_CHECKING:
     from motet.server.live.hub import Hub
 
+ARRIVAL_S = 10.0
+"""Until somebody who is expected is there, nobody else gets the session's place."""
+
 
 class LiveSession:
     """One live conversation, made by a `Hub`. One connection at a time has its frames.
@@ -57,6 +60,7 @@ class LiveSession:
         self.has_failed = False
         self.is_lost = False
         self.left_s = asyncio.get_running_loop().time()
+        self._expected_until_s = 0.0
         self.handle: SessionHandle | None = None
         self._hub = hub
         self._frames: Frames | None = None
@@ -80,14 +84,19 @@ class LiveSession:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it can leave memory: it rests, and nobody is there."""
-        return self.is_resting and not self.is_connected
+        """Whether it can leave memory: it rests, and nobody is there or about to come."""
+        is_expected = asyncio.get_running_loop().time() < self._expected_until_s
+        return self.is_resting and not self.is_connected and not is_expected
 
     @property
     def is_resting(self) -> bool:
         """Whether it has nothing to decode, or may not."""
         story = self.story
         return story.is_paused or not (story.is_turning or story.inputs.is_waiting)
+
+    def expect(self) -> None:
+        """Somebody was told of it and will have its frames at once, unless the line breaks."""
+        self._expected_until_s = asyncio.get_running_loop().time() + ARRIVAL_S
 
     def frames(self, after_seq: int) -> Frames:
         """JSON texts of its events after `after_seq`, for one connection; ends another one's.
@@ -99,6 +108,7 @@ class LiveSession:
         created = self._hub.greeting(self)
         self._frames = Frames(self.story.log, after_seq, created, self._left)
         self.is_new = False
+        self._expected_until_s = 0.0
         return self._frames
 
     async def events(self, after_seq: int) -> AsyncIterator[ServerEvent]:
