@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -84,12 +84,7 @@ class Building(Generic[AnyDescription]):
             return building
         plan_file = path / UNFINISHED / _PLAN_FILE
         if plan_file.exists():
-            if (earlier := plan_file.read_bytes()) != plan:
-                raise DataError(
-                    str(path), expected="a dataset begun in the same way",
-                    got=f"another ({_first_difference(earlier, plan)})",
-                    fix="give another directory, or remove this one",
-                )  # fmt: skip
+            building._check_begun(plan_file, plan)
             return building
         if path.exists() and any(entry.name != UNFINISHED for entry in path.iterdir()):
             raise DataError(
@@ -166,15 +161,27 @@ class Building(Generic[AnyDescription]):
     def _record_path(self, index: int) -> Path:
         return self.path / UNFINISHED / f"{index:05d}.json"
 
+    def _check_begun(self, plan_file: Path, plan: bytes) -> None:
+        try:
+            earlier, now = json.loads(plan_file.read_bytes()), json.loads(plan)
+        except ValueError as error:
+            raise DataError(str(plan_file), expected="JSON", got=error) from None
+        if earlier != now:
+            raise DataError(
+                str(self.path), expected="a dataset begun in the same way",
+                got=f"another ({_difference(earlier, now)})",
+                fix="give another directory, or remove this one",
+            )  # fmt: skip
+
     def _check_finished(self) -> None:
         there = type(self.description).read(self.path)
         nothing = {"shards": (), "num_conversations": 0, "left_out": {}}
         bare = there.model_copy(update=nothing)
         if bare != self.description:
-            old, new = (_json(d.model_dump(mode="json")) for d in (bare, self.description))
+            old, new = (d.model_dump(mode="json") for d in (bare, self.description))
             raise DataError(
                 str(self.path), expected="no dataset yet, or this one",
-                got=f"another ({_first_difference(old, new)})", fix="give another directory",
+                got=f"another ({_difference(old, new)})", fix="give another directory",
             )  # fmt: skip
         shutil.rmtree(self.path / UNFINISHED, ignore_errors=True)
 
@@ -183,9 +190,12 @@ def _json(data: object) -> bytes:
     return json.dumps(data, indent=1, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
-def _first_difference(old: bytes, new: bytes) -> str:
-    for before, now in zip(old.splitlines(), new.splitlines(), strict=False):
-        if before != now:
-            texts = (line.decode("utf-8", errors="replace").strip(" ,") for line in (before, now))
-            return " is not ".join(texts)
-    return "one says more than the other"
+def _difference(old: Any, new: Any, place: str = "") -> str:
+    """The first place where two JSON values differ, and both of them there."""
+    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
+        pairs = [(f"{place}.{key}", old[key], new[key]) for key in old]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(f"{place}[{i}]", *both) for i, both in enumerate(zip(old, new, strict=True))]
+    else:
+        return f"{place.lstrip('.')}: {json.dumps(old)[:80]}, not {json.dumps(new)[:80]}"
+    return next(_difference(a, b, at) for at, a, b in pairs if a != b)

@@ -122,7 +122,8 @@ class GridFile:
 
     def num_rows(self) -> NDArray[np.int32]:
         """R of every conversation."""
-        column = self._read(lambda: self._file.read(["num_rows"], use_threads=False)).column("num_rows")
+        columns = self._read(lambda: self._file.read(["num_rows"], use_threads=False))
+        column = columns.column("num_rows")
         if column.null_count:
             raise DataError(f"{self.path}: num_rows", expected="a number each", got="null")
         return np.asarray(column.to_numpy(), np.int32)

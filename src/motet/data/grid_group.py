@@ -80,7 +80,8 @@ class _Lists:
         self._is_there = lists.is_valid()
         self._offsets = lists.offsets.to_numpy()
         self._values = lists.values
-        self._array = lists.values.to_numpy(zero_copy_only=False)
+        nothing = False if pa.types.is_boolean(self._values.type) else 0
+        self._array = self._values.fill_null(nothing).to_numpy(zero_copy_only=False)
 
     def array(self, index: int, shape: tuple[int, int], where: str) -> NDArray[Any] | None:
         """List number `index` in a shape, None if it is null; DataError if it does not fit."""

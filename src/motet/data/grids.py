@@ -60,8 +60,8 @@ _MOST_DECODED_BYTES = 1 << 28
 class GridDataset(Sequence[TokenGrid]):
     """The grids of a finished dataset: `len`, `[i]` in any order, `read` for all in order.
 
-    Files are mapped, and small groups of them decoded when asked for and kept for a while. It may be
-    pickled, without what it keeps.
+    Files are mapped, and small groups of them decoded when asked for, and kept for a while. It may
+    be pickled, without what it keeps.
     """
 
     def __init__(self, path: Path, description: GridDescription) -> None:

@@ -46,10 +46,7 @@ def write_tables(file: BinaryIO, tables: Iterable[Table]) -> Written:
     num_conversations = num_rows = 0
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
         for table in tables:
-            line = json.dumps(
-                table.to_json(), ensure_ascii=False, separators=(",", ":"), allow_nan=False
-            )
-            packed.write(line.encode("utf-8") + b"\n")
+            packed.write(_line(table))
             num_conversations += 1
             num_rows += table.num_rows
     return Written(num_conversations, num_rows)

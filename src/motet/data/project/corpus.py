@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -145,8 +145,8 @@ def _num_parquet_rows(path: Path) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        opened: Any = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
+        opening: Callable[[Path, str], Any] = gzip.open if path.suffix == ".gz" else Path.open
+        with opening(path, "rb") as file:
             yield file
     except _BROKEN as error:
         raise DataError(str(path), expected="a file of JSON lines", got=error) from None
