@@ -20,6 +20,7 @@ from motet.data.tables import TableDataset
 from motet.data.tiny.arrangement import Arrangement
 from motet.data.tiny.conversation import Target
 from motet.data.tiny.generate import Generation, generated
+from motet.data.tiny.mixture import held_out_problems
 from motet.data.tiny.stored import layout_of, table_of
 from motet.formats.directory import EMBEDDED, resolve
 from motet.streams.codec import TOKENIZER_FILE, StreamCodec
@@ -135,6 +136,22 @@ def test_a_sequence_has_one_channel_and_its_own_tokenizer(tmp_path: Path) -> Non
     assert "<|answer|>" in said
 
 
+@pytest.mark.parametrize("problems", ["development", "held-out"])
+def test_problems_to_measure_with_are_those_that_figures_are_published_of(
+    tmp_path: Path, problems: str
+) -> None:
+    options = ["--problems", problems, "--seed", 1, "--num-conversations", 170, "--shard-size", 60]
+    assert generate(tmp_path / "q.jsonl", *options, "--as", "questions") == 0
+    assert generate(tmp_path / "grids", *options) == 0
+    tasks = held_out_problems(170, 1, development=problems == "development")
+    lines = (tmp_path / "q.jsonl").read_text("utf-8").splitlines()
+    asked = [json.loads(line)["question"] for line in lines]
+    assert asked == list(dict.fromkeys(task.question for task in tasks))
+    grids = list(GridDataset.open(tmp_path / "grids").read())
+    assert [grid.meta["question"] for grid in grids] == [task.question for task in tasks]
+    assert not any("planted" in grid.meta for grid in grids)
+
+
 def test_questions_are_each_asked_once_and_for_testing_only(tmp_path: Path) -> None:
     path = tmp_path / "questions.jsonl"
     options = ["--as", "questions", "--num-conversations", 400, "--split", "test"]
@@ -153,6 +170,8 @@ def test_questions_are_each_asked_once_and_for_testing_only(tmp_path: Path) -> N
         (["--share", "sum"], "NAME=SHARE"),
         (["--arrangement", "round"], "sequence-undoubted"),
         (["--split", "half"], "train or test"),
+        (["--problems", "all"], "held-out"),
+        (["--problems", "held-out", "--share", "sum=1"], "--share"),
         (["--templates", "heldout"], "train_"),
         (["--as", "tables", "--arrangement", "sequence"], "grids"),
         (["--learn-tokenizer", "400", "--tokenizer", "x.json"], "--tokenizer"),

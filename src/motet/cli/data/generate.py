@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from motet.data.tiny.generate import Generation
 
 Kind = TypeVar("Kind", bound=StrEnum)
-_STREAMS = "streams"
+_STREAMS, _TRAINING = "streams", "training"
 
 
 class Form(StrEnum):
@@ -48,6 +48,13 @@ def generate(
             "other: sequence, sequence-undoubted."
         ),
     ] = _STREAMS,
+    problems: Annotated[
+        str,
+        typer.Option(
+            help="training; or word problems that no training sees, to measure with: development, "
+            "held-out (nobody looks at what a model makes of these)."
+        ),
+    ] = _TRAINING,
     split: Annotated[
         str | None,
         typer.Option(
@@ -99,15 +106,23 @@ def generate(
     lies in a dataset of grids as tokenizer.json.
     """
     from motet.data.tiny.arrangement import Arrangement
-    from motet.data.tiny.generate import Generation, source_of
+    from motet.data.tiny.generate import Generation, Problems, source_of
     from motet.data.tiny.split import Split
 
+    chosen = _one_of(Problems, problems, "--problems")
+    choices = (split, max_number, max_steps, share, templates)
+    if chosen is not Problems.TRAINING and any(choices):
+        raise SettingError(
+            f"--problems {problems}", expected="nothing that chooses tasks beside it",
+            got="--split, --max-number, --max-steps, --share or --templates",
+        )  # fmt: skip
     generation = Generation(
         num_conversations=num_conversations,
         conversations_per_shard=shard_size,
         seed=seed,
         arrangement=_one_of(Arrangement, arrangement, "--arrangement"),
         split=None if split is None else _one_of(Split, split, "--split"),
+        problems=chosen,
         max_number=max_number,
         max_steps=max_steps,
         shares=dict(map(_named_share, share or ())),

@@ -30,6 +30,7 @@ __all__ = [
     "FAMILIES",
     "Shares",
     "TaskSource",
+    "arranged",
     "draw_conversation",
     "draw_task",
     "held_out_problems",
@@ -165,9 +166,7 @@ def draw_conversation(
     tasks = [source.draw(rng)]
     mistake_share = shares.mistake if arrangement.is_doubted else 0.0
     if arrangement.is_sequence:
-        return compose_sequence(
-            tasks[0], tokenizer, rng, mistake_share=mistake_share, doubted=arrangement.is_doubted
-        )
+        return arranged(tasks, tokenizer, rng, arrangement, mistake_share)
     interrupted = False
     if shares.second_turn and rng.random() < shares.second_turn:
         interrupted = rng.random() < shares.interrupted
@@ -182,6 +181,21 @@ def draw_conversation(
         interrupted=interrupted,
         doubted=arrangement.is_doubted,
     )
+
+
+def arranged(
+    tasks: Sequence[Task],
+    tokenizer: Tokenizer,
+    rng: Random,
+    arrangement: Arrangement,
+    mistake_share: float = 0.0,
+) -> Conversation:
+    """Tasks as they are asked and worked out one after the other; in a sequence, just one."""
+    doubted = arrangement.is_doubted
+    if not arrangement.is_sequence:
+        return compose(tasks, tokenizer, rng, mistake_share=mistake_share, doubted=doubted)
+    (task,) = tasks
+    return compose_sequence(task, tokenizer, rng, mistake_share=mistake_share, doubted=doubted)
 
 
 def draw_task(source: TaskSource, seed: int, index: int) -> Task:
