@@ -1,12 +1,11 @@
 """What a model answers to tasks with a known answer, and whether it is right.
 
-Greedy or however the settings say, many tasks at a time. An answer is right if the last number that
-Output says is the result; where the result is no number, if Output contains it.
+Greedy or however the settings say, many tasks at a time. What is right is judged as everywhere, see
+`motet.eval.questions.judging`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,11 @@ from typing import Any
 from motet.data.tiny.lines import Task
 from motet.engine import Engine, StopReason
 from motet.eval.intervals import Interval, wilson
+from motet.eval.questions.judging import Outcome, judge
 
 OUTPUT = "Output"
 BATCH_SIZE = 32
 CONTEXT_ROWS = 1_024
-_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +30,8 @@ class Attempt:
 
     @property
     def is_right(self) -> bool:
-        """Whether the last number of the reply is the result, or the reply contains it as text."""
-        if not self.task.answer.isdigit():
-            return self.task.answer in self.channels[OUTPUT]
-        return _NUMBER.findall(self.channels[OUTPUT])[-1:] == [self.task.answer]
+        """Whether the reply gives the result as its answer, a number, or says it, a text."""
+        return judge(self.channels[OUTPUT], self.task.answer).outcome is Outcome.RIGHT
 
 
 def attempt(

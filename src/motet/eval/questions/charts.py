@@ -14,8 +14,8 @@ __all__ = ["bars", "histogram"]
 
 WIDTH, HEIGHT = 640, 180
 NUM_BINS = 32
-_LEFT, _BOTTOM, _TOP = 8, 28, 14
-_BAR_HEIGHT, _LABEL_WIDTH, _VALUE_WIDTH = 22, 150, 150
+_LEFT, _BOTTOM, _TOP = 8, 28, 20
+_BAR_HEIGHT, _LABEL_WIDTH, _VALUE_WIDTH = 22, 130, 220
 
 
 def bars(rows: Sequence[tuple[str, float, str]], most: float) -> str:
@@ -51,8 +51,8 @@ def histogram(values: Sequence[float], unit: str) -> str:
     x = _LEFT + room * (median - edges[0]) / (edges[-1] - edges[0])
     base = _TOP + height
     parts += [
-        f'<line class="mark" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{base}"/>',
-        f'<text x="{x + 4:.1f}" y="{_TOP + 8}">median {median:g}</text>',
+        f'<line class="mark" x1="{x:.1f}" y1="{_TOP - 14}" x2="{x:.1f}" y2="{base}"/>',
+        f'<text x="{x + 4:.1f}" y="{_TOP - 6}">median {median:g}</text>',
         f'<line x1="{_LEFT}" y1="{base}" x2="{WIDTH - _LEFT}" y2="{base}"/>',
         f'<text x="{_LEFT}" y="{base + 16}">{edges[0]:g}</text>',
         f'<text x="{WIDTH - _LEFT}" y="{base + 16}" text-anchor="end">'

@@ -20,7 +20,7 @@ from motet.eval.intervals import Interval, wilson, wilson_of_means
 from motet.eval.questions.judging import Outcome
 from motet.eval.questions.trial import Trial
 
-__all__ = ["Figures", "Rate", "Spread", "VoiceFigures", "by_question", "majority"]
+__all__ = ["Figures", "Rate", "Spread", "VoiceFigures", "by_question", "majority", "mean_rate"]
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ class Figures:
         return cls(
             num_questions=len(questions),
             num_samples=num_samples,
-            accuracy=_mean_rate(questions, lambda trial: trial.is_right),
+            accuracy=mean_rate(questions, lambda trial: trial.is_right),
             majority=Rate.of([majority(q) for q in questions]) if is_repeated else None,
             any_right=Rate.of([any(t.is_right for t in q) for q in questions])
             if is_repeated
             else None,
-            ended=_mean_rate(questions, lambda trial: trial.ended),
+            ended=mean_rate(questions, lambda trial: trial.ended),
             outcomes={outcome: outcomes[outcome] for outcome in Outcome},
             num_rows=Spread.of(trial.num_rows for trial in trials),
             wait_rows=Spread.of(trial.wait_rows for trial in trials),
@@ -125,7 +125,7 @@ def majority(samples: Sequence[Trial]) -> bool:
     return any(trial.is_right for trial in samples if trial.answer == chosen)
 
 
-def _mean_rate(questions: Sequence[Sequence[Trial]], is_hit: Callable[[Trial], bool]) -> Rate:
+def mean_rate(questions: Sequence[Sequence[Trial]], is_hit: Callable[[Trial], bool]) -> Rate:
     """The mean of each question's share of hits."""
     means = np.array([np.mean([is_hit(trial) for trial in samples]) for samples in questions])
     num_each = len(questions[0])

@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from motet.errors import InputError
 from motet.eval.questions import charts
-from motet.eval.questions.figures import Figures, Rate
+from motet.eval.questions.figures import Figures, Rate, by_question, mean_rate
 from motet.eval.questions.judging import Outcome
-from motet.eval.questions.question import Question
-from motet.eval.questions.report import percent, rates, spreads
+from motet.eval.questions.question import Identifier, Question
+from motet.eval.questions.report import FAILURES, percent, rates, spreads
 from motet.eval.questions.trial import Trial
 
 __all__ = ["write_page"]
@@ -48,8 +48,8 @@ def write_page(
         lengths=_lengths(trials, texts),
         shown=[
             (outcome.value, [(trial, texts[trial.id]) for trial in examples])
-            for outcome in (*Outcome,)
-            if (examples := [t for t in trials if t.outcome is outcome][:NUM_EXAMPLES])
+            for outcome in (*FAILURES, Outcome.RIGHT)
+            if (examples := _examples(trials, outcome))
         ],
     )
     partial = path.with_name(path.name + ".partial")
@@ -95,19 +95,24 @@ def _voices(figures: Figures) -> Markup | None:
     return Markup(charts.bars(rows, 1.0)) if rows else None
 
 
-def _lengths(trials: Sequence[Trial], texts: Mapping[str | int, str]) -> Markup | None:
+def _lengths(trials: Sequence[Trial], texts: Mapping[Identifier, str]) -> Markup | None:
     """Right answers in four groups of questions, shortest to longest."""
-    if len(texts) < 2 * NUM_GROUPS:
+    questions = sorted(by_question(trials), key=lambda question: len(texts[question[0].id].split()))
+    if len(questions) < 2 * NUM_GROUPS:
         return None
-    ordered = sorted(trials, key=lambda trial: len(texts[trial.id].split()))
-    size = -(-len(ordered) // NUM_GROUPS)
+    size = -(-len(questions) // NUM_GROUPS)
     rows = []
-    for start in range(0, len(ordered), size):
-        group = ordered[start : start + size]
-        words = [len(texts[trial.id].split()) for trial in (group[0], group[-1])]
-        rate = Rate.of([trial.is_right for trial in group])
-        share, interval, num = _cells(rate)
-        rows.append(
-            (f"{words[0]} to {words[1]} words", rate.share, f"{share} ({interval}), n = {num}")
-        )
+    for start in range(0, len(questions), size):
+        group = questions[start : start + size]
+        words = [len(texts[question[0].id].split()) for question in (group[0], group[-1])]
+        rate = mean_rate(group, lambda trial: trial.is_right)
+        share, interval, _ = _cells(rate)
+        label = f"{words[0]} to {words[1]} words"
+        rows.append((label, rate.share, f"{share} ({interval}), n = {len(group)}"))
     return Markup(charts.bars(rows, 1.0))
+
+
+def _examples(trials: Sequence[Trial], outcome: Outcome) -> list[Trial]:
+    """A few trials that came out so, each of another question."""
+    first = {trial.id: trial for trial in reversed(trials) if trial.outcome is outcome}
+    return list(reversed(first.values()))[:NUM_EXAMPLES]

@@ -14,8 +14,8 @@ from motet.eval.questions.judging import Outcome
 from motet.eval.questions.paired import Paired
 
 __all__ = [
-    "failures_line", "figures_json", "paired_json", "paired_lines", "paired_table", "percent",
-    "rates", "rates_table", "rows_table", "spreads", "voices_table",
+    "FAILURES", "failures_line", "figures_json", "paired_json", "paired_lines", "paired_table",
+    "percent", "rates", "rates_table", "rows_table", "spreads", "voices_table",
 ]  # fmt: skip
 
 FAILURES = tuple(outcome for outcome in Outcome if outcome is not Outcome.RIGHT)
