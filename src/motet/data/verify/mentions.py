@@ -39,7 +39,7 @@ _COMPOUND = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\"“\n(]\s*)$")
-_LIST_MARK = re.compile(r"(?:^|\n)\s*(?:step\s+)?\d+[.):]|\bstep\s+\d+\b", re.IGNORECASE)
+_LIST_MARK = re.compile(r"(?:^|\n)\s*\d{1,2}[.):]\s+\S|\bstep\s+\d+\b", re.IGNORECASE)
 _SHORTEST_NAME = 3
 
 
