@@ -159,6 +159,7 @@ def test_questions_are_each_asked_once_and_for_testing_only(tmp_path: Path) -> N
     questions = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert 300 < len({q["question"] for q in questions}) == len(questions)
     assert all(q["answer"].isdigit() for q in questions)
+    assert generate(path, *options, "--share", "sum=1") == 0, "it is there already"
     assert generate(path, *options) == 2
 
 

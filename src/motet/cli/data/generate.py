@@ -187,14 +187,15 @@ def _write_questions(generation: Generation, output: Path) -> None:
     from motet.data.tiny.generate import generated_questions
     from motet.data.whole import whole_file
 
+    lines = [json.dumps(q, ensure_ascii=False) + "\n" for q in generated_questions(generation)]
+    content = "".join(lines).encode("utf-8")
     if output.exists():
-        raise SettingError("OUT", expected="a new file", got=f"{output}, which exists")
-    num_questions = 0
-    with whole_file(output) as file:
-        for question in generated_questions(generation):
-            file.write(json.dumps(question, ensure_ascii=False).encode("utf-8") + b"\n")
-            num_questions += 1
-    typer.echo(f"{output}: {num_questions:,} questions")
+        if output.is_dir() or output.read_bytes() != content:
+            raise SettingError("OUT", expected="a new file", got=f"{output}, which is another")
+    else:
+        with whole_file(output) as file:
+            file.write(content)
+    typer.echo(f"{output}: {len(lines):,} questions")
 
 
 def _tokenizer(generation: Generation, model: str, learned_size: int | None) -> str:
