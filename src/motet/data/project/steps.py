@@ -51,10 +51,9 @@ def read_step(annotation: str) -> Step:
     expression, equals, result = annotation.partition("=")
     if not equals or len(annotation) > MAX_CHARACTERS:
         raise StepError(annotation)
-    step = Step("".join(expression.split()), "".join(result.split()))
-    _stated(step.result)
-    evaluate(step.expression)
-    return step
+    evaluate(expression)
+    _stated(result)
+    return Step("".join(expression.split()), "".join(result.split()))
 
 
 def evaluate(expression: str) -> Fraction:
