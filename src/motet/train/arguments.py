@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+import torch
 from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 
@@ -42,6 +43,7 @@ def training_arguments(config: TrainConfig, folder: RunFolder) -> TrainingArgume
         gradient_accumulation_steps=config.data.sequences_per_step // at_once,
         learning_rate=config.optimizer.lr,
         max_grad_norm=config.optimizer.clip_norm,
+        use_cpu=not torch.accelerator.is_available(),
         bf16=config.model.precision is Precision.MIXED_BFLOAT16,
         seed=config.seed,
         full_determinism=config.deterministic,

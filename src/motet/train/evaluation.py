@@ -91,7 +91,7 @@ class Evaluation:
         sums_FC = torch.zeros(len(FIELDS), layout.num_channels, dtype=torch.float64, device=device)
         try:
             for batch in self._batches(trainer):
-                moved: Any = {name: value.to(device) for name, value in batch.items()}
+                moved: Any = trainer._prepare_inputs(batch)
                 items = torch.ones((), dtype=torch.float64, device=device)
                 parts = loss_model(**moved, num_items_in_batch=items, step=0)
                 sums_FC += torch.stack([getattr(parts, name) for name in FIELDS])

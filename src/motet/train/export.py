@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.state_dict_loader import load as load_sharded
 from transformers import GenerationConfig
 
 from motet.formats.convert import convert
@@ -101,4 +101,4 @@ def _load(checkpoint: Path, model: LossModel) -> None:
         return
     tensors = model.state_dict()
     wanted = {name: tensors[name] for name in learned_names(model)}
-    dcp.load({"model": wanted}, checkpoint_id=checkpoint / _SHARDED, no_dist=True)
+    load_sharded({"model": wanted}, checkpoint_id=checkpoint / _SHARDED, no_dist=True)

@@ -42,7 +42,7 @@ class StopRequest:
                 signal.signal(number, handler)
 
 
-class Flow(TrainerCallback):
+class Flow(TrainerCallback):  # type: ignore[misc] # transformers has no types
     """Decides after each step what is to happen."""
 
     def __init__(self, config: TrainConfig) -> None:

@@ -22,7 +22,7 @@ __all__ = ["ProgressBar"]
 LINE_EVERY_S = 10.0
 
 
-class ProgressBar(TrainerCallback):
+class ProgressBar(TrainerCallback):  # type: ignore[misc] # transformers has no types
     """Follows the steps; the last figures stand beside it."""
 
     def __init__(self, console: Console) -> None:

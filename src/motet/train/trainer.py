@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from transformers import Trainer, TrainerCallback, TrainerState
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_callback import PrinterCallback
 
 from motet.data.whole import whole_file
-from motet.train.arguments import training_arguments
+from motet.errors import SettingError
+from motet.train.arguments import num_processes, training_arguments
 from motet.train.batch import Batch
 from motet.train.checkpoints import Checkpoints
 from motet.train.config import TrainConfig
@@ -41,12 +42,16 @@ RUN_FILE = "run_state.json"
 Evaluate = Callable[["StreamTrainer"], dict[str, float]]
 
 
-class StreamTrainer(Trainer):
+class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
     """Trains `model` as `config` says.
 
     feed_from: the feed of this process from a position on. evaluate: figures at the end of a step,
     named without prefix. follow: callbacks that show how far it is.
     """
+
+    optimizer: Optimizer | None
+    lr_scheduler: Any
+    control: TrainerControl
 
     def __init__(
         self,
@@ -68,6 +73,12 @@ class StreamTrainer(Trainer):
         callbacks = [self.flow, *follow]
         super().__init__(model=model, args=arguments, callbacks=callbacks)
         self.remove_callback(PrinterCallback)
+        if self.accelerator.num_processes != num_processes():
+            raise SettingError(
+                "processes", expected=f"{num_processes()} that train together, as WORLD_SIZE says",
+                got=f"{self.accelerator.num_processes}",
+                fix="start the command with accelerate launch, torchrun or --processes",
+            )  # fmt: skip
         self._feed_from = feed_from
         self._evaluate_with = evaluate
         self.loss_model = model
@@ -122,7 +133,9 @@ class StreamTrainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """See `build_schedule`."""
         if self.lr_scheduler is None:
-            self.lr_scheduler = build_schedule(optimizer or self.optimizer, self.config.schedule)
+            chosen = optimizer or self.optimizer
+            assert chosen is not None
+            self.lr_scheduler = build_schedule(chosen, self.config.schedule)
             self._created_lr_scheduler = True
         return self.lr_scheduler
 

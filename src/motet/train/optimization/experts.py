@@ -42,7 +42,8 @@ class ExpertLoad:
 
     def split(self, choices: Tensor) -> tuple[Tensor, ...]:
         """What `take` gave (summed over steps or processes), by layer."""
-        return choices.split([len(counts) for counts in self._counts])
+        parts: tuple[Tensor, ...] = choices.split([len(counts) for counts in self._counts])
+        return parts
 
     @torch.no_grad()
     def balance(self, choices: Tensor, rate: float) -> None:

@@ -10,16 +10,23 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from motet.errors import BenchError
 from motet.train.objective.config import ObjectiveConfig
 from motet.train.speed.setting import Setting
 
-__all__ = ["TrainingProcess"]
+__all__ = ["Seconds", "TrainingProcess"]
 
 _PRODUCT_SIZE = 1024
 _NUM_PRODUCTS = 5
+
+
+class Seconds(NamedTuple):
+    """By the clock, and of processors at work: others slow down the one and hardly the other."""
+
+    wall: float
+    cpu: float
 
 
 class TrainingProcess:
@@ -47,22 +54,22 @@ class TrainingProcess:
         self._pipe.close()
         self._process.join()
 
-    def step(self) -> float:
-        """Seconds of one step: counterfactual, forward, backward, optimizer."""
-        return float(self._ask("step"))
+    def step(self) -> Seconds:
+        """One step: counterfactual, forward, backward, optimizer."""
+        return Seconds(*self._ask("step"))
 
     def peak_bytes(self) -> int:
         """The most memory that the process has held at once."""
-        return int(self._ask("peak"))
+        return int(self._ask("peak")[0])
 
-    def products_per_s(self) -> float:
-        """Multiply-adds a second of a large product of matrices, the best of some."""
-        return float(self._ask("products"))
+    def product_s(self) -> Seconds:
+        """One multiply-add of a large product of matrices, the best of some."""
+        return Seconds(*self._ask("product"))
 
-    def _ask(self, order: str) -> float:
+    def _ask(self, order: str) -> tuple[float, ...]:
         try:
             self._pipe.send(order)
-            answer: float = self._pipe.recv()
+            answer: tuple[float, ...] = self._pipe.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._process.join()
             raise BenchError(
@@ -77,10 +84,10 @@ def _serve(pipe: Connection, setting: Setting, objective: ObjectiveConfig) -> No
     import torch
 
     torch.set_num_threads(setting.num_threads)
-    orders: dict[str, Callable[[], float]] = {
+    orders: dict[str, Callable[[], tuple[float, ...]]] = {
         "step": _Trainee(setting, objective).step,
         "peak": _peak,
-        "products": lambda: _products_per_s(setting.bfloat16),
+        "product": lambda: _product_s(setting.bfloat16),
     }
     while True:
         try:
@@ -108,35 +115,44 @@ class _Trainee:
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-5)
         self._bfloat16 = setting.bfloat16
 
-    def step(self) -> float:
+    def step(self) -> Seconds:
         import torch
 
-        begin = time.perf_counter()
+        begin = _now()
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             parts = self._model(**self._batch, num_items_in_batch=self._num_items, step=0)
         parts.total.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return time.perf_counter() - begin
+        return _since(begin)
 
 
-def _peak() -> float:
+def _peak() -> tuple[float]:
     import torch
 
     from motet.train.peak import peak_bytes
 
-    return float(peak_bytes(torch.device("cpu")))
+    return (float(peak_bytes(torch.device("cpu"))),)
 
 
-def _products_per_s(bfloat16: bool) -> float:
+def _product_s(bfloat16: bool) -> Seconds:
     import torch
 
     dtype = torch.bfloat16 if bfloat16 else torch.float32
     a, b = (torch.randn(_PRODUCT_SIZE, _PRODUCT_SIZE, dtype=dtype) for _ in range(2))
-    seconds = []
+    taken = []
     for _ in range(_NUM_PRODUCTS):
-        begin = time.perf_counter()
+        begin = _now()
         a @ b
-        seconds.append(time.perf_counter() - begin)
-    return _PRODUCT_SIZE**3 / min(seconds)
+        taken.append(_since(begin))
+    size = _PRODUCT_SIZE**3
+    return Seconds(min(s.wall for s in taken) / size, min(s.cpu for s in taken) / size)
+
+
+def _now() -> Seconds:
+    return Seconds(time.perf_counter(), time.process_time())
+
+
+def _since(begin: Seconds) -> Seconds:
+    return Seconds(*(now - then for now, then in zip(_now(), begin, strict=True)))

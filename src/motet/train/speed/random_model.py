@@ -12,6 +12,7 @@ from motet.runtime.torch.multistream import MultiStreamModel
 from motet.train.batch import Batch
 from motet.train.collate import Collator
 from motet.train.speed.setting import Setting
+from motet.train.start.opening import checkpoint_activations
 
 __all__ = ["random_batch", "random_model"]
 
@@ -23,7 +24,7 @@ def random_model(setting: Setting) -> MultiStreamModel:
     if setting.numbers.architecture is Architecture.LFM2_MOE:
         base.set_experts_implementation("grouped_mm")
     if setting.checkpointing:
-        base.gradient_checkpointing_enable({"use_reentrant": False})
+        checkpoint_activations(base)
     return MultiStreamModel(base, setting.layout)
 
 

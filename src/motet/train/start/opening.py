@@ -66,7 +66,7 @@ def open_start(config: TrainConfig) -> Start:
     if config.model.precision is Precision.BFLOAT16:
         model.to(torch.bfloat16)
     if config.model.gradient_checkpointing:
-        _checkpoint_activations(model.base)
+        checkpoint_activations(model.base)
     return Start(model, vocabulary.content, vocabulary.added_ids, directory)
 
 
@@ -144,7 +144,7 @@ def _tables(base: Any) -> tuple[nn.Embedding, nn.Linear]:
     return base.get_input_embeddings(), base.get_output_embeddings()
 
 
-def _checkpoint_activations(base: Any) -> None:
+def checkpoint_activations(base: Any) -> None:
     """Compute activations of a layer again in the backward pass instead of keeping them."""
     kwargs = {"use_reentrant": False}
     if hasattr(base, "activation_checkpointing_enable"):
