@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from motet.corpora.written import END_MARK
-from motet.data.tables import Row
+from motet.data.table import Row
 
 CHANNELS = ("User", "Output", "Think", "Skeptical")
 
@@ -32,6 +32,12 @@ def as_written(rows: Sequence[Row], channels: Sequence[str] = CHANNELS) -> str:
     return "\n".join(lines)
 
 
-def numbered(number: int) -> str:
+PLANTED = GOOD.replace('"Think": "+4=7<end>"', '"Think": "3+4=8<end>"').replace(
+    '"Skeptical": "3+4=7 ok<end>"}\n{}', '"Skeptical": "no 3+4=7<end>"}\n{"Think": "3+4=7<end>"}'
+)
+"""With a wrong step that is found."""
+
+
+def numbered(number: int, *, is_planted: bool = False) -> str:
     """A good conversation that no other number has."""
-    return GOOD.replace("Tom", f"Tom{number}")
+    return (PLANTED if is_planted else GOOD).replace("Tom", f"Tom{number}")

@@ -42,7 +42,7 @@ what = ["a row", "two rows"]
 def by_seed(body: Body, _: int) -> Reply:
     """A good conversation of its own for every seed; a third are broken, and mended when asked."""
     number = body["seed"] % 1_000
-    good = numbered(number)
+    good = numbered(number, is_planted="makes one mistake" in body["messages"][1]["content"])
     if number % 3 == 0 and len(body["messages"]) == 2:
         return Reply(good.replace('{"Output": "He', '"Output": "He'))
     return Reply("I'm sorry." if number % 7 == 0 else good, pause_s=0.001 * (number % 5))
@@ -79,6 +79,8 @@ def test_good_broken_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]  # fmt: skip
     assert all(table.messages("Output") == ["He has 7 apples."] for table in tables)
     assert len({table.id for table in tables}) == len({str(table.rows) for table in tables}) == 12
+    planted = [table for table in tables if table.meta.get("planted")]
+    assert {bool(t.meta["values"]["mistake"]) for t in planted} == {True}
     mended = [table for table in tables if table.meta["answers"] == 2]
     assert mended
     assert {table.meta["source"] for table in tables} == {"synthesize"}
@@ -172,7 +174,7 @@ def test_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         user = body["messages"][1]["content"]
         number = next(n for n in range(3) if f"Tom{n}" in user)
         assert f"The answer is {[7, 8, 7][number]}." in user
-        return Reply(numbered(number))
+        return Reply(numbered(number, is_planted="makes one mistake" in user))
 
     with WriterServer(answer) as server:
         code, facts, _ = run(capsys, tmp_path / "a", server.url, "--questions", questions)

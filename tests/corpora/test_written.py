@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from motet.corpora.dropping import MEANINGS, Dropped, DroppedError
 from motet.corpora.written import END_MARK, read_written
-from motet.data.tables import Cell
+from motet.data.table import Cell
 from tests.corpora.conversations import CHANNELS, GOOD, as_written
 
 GOOD_ROWS = read_written(GOOD, CHANNELS).rows

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from motet.corpora.dropping import Dropped, DroppedError
 from motet.corpora.prompt import Prompt
-from motet.data.tables import Cell, Row
+from motet.data.table import Cell, Row
 from motet.eval.questions.judging import Outcome, judge
 from motet.streams.layout import Role
 

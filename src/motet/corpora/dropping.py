@@ -26,6 +26,9 @@ class Dropped(StrEnum):
     EARLY = "early"
     UNANSWERED = "unanswered"
     SEQUENTIAL = "sequential"
+    FORESEEN = "foreseen"
+    WRONG_SUM = "wrong_sum"
+    NOT_PLANTED = "not_planted"
     OTHER_QUESTION = "other_question"
     WRONG_ANSWER = "wrong_answer"
 
@@ -47,6 +50,9 @@ MEANINGS = {
     Dropped.EARLY: "a stream speaks before the User has begun",
     Dropped.UNANSWERED: "the last message of the User gets no reply",
     Dropped.SEQUENTIAL: "the streams take turns instead of speaking at the same time",
+    Dropped.FORESEEN: "a stream says what it cannot know yet",
+    Dropped.WRONG_SUM: "a calculation is wrong",
+    Dropped.NOT_PLANTED: "there is no wrong calculation, though one was asked for",
     Dropped.OTHER_QUESTION: "the User does not say what was given, word for word",
     Dropped.WRONG_ANSWER: "Output comes to another answer than the right one",
 }

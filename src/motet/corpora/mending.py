@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from motet.data.tables import Cell, Row
+from motet.data.table import Cell, Row
 
 __all__ = ["Mend", "with_ends", "with_spaces", "without_dashes"]
 

@@ -64,6 +64,13 @@ class _Entry(_Strict):
     role: Role
 
 
+class Planting(_Strict):
+    """Where the place `slot` says something, `channel` is asked to calculate wrongly, once."""
+
+    slot: str
+    channel: str
+
+
 class _File(_Strict):
     """The file. takes_question: it can be given a question, and with it the right answer."""
 
@@ -75,6 +82,7 @@ class _File(_Strict):
     user: str
     channels: Annotated[tuple[_Entry, ...], Field(min_length=1)]
     limits: Limits
+    planting: Planting | None = None
     slots: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
 
     @model_validator(mode="after")
@@ -84,6 +92,9 @@ class _File(_Strict):
             raise ValueError("channels must have distinct names")
         if alien := set(self.limits.must_speak) - set(names):
             raise ValueError(f"must_speak names no channel: {', '.join(sorted(alien))}")
+        planting = self.planting
+        if planting and not (planting.slot in self.slots and planting.channel in names):
+            raise ValueError("planting must name a slot and a channel")
         roles = [channel.role for channel in self.channels]
         if roles.count(Role.OUTPUT) != 1 or Role.INPUT not in roles:
             raise ValueError("channels must have an input and exactly one output")

@@ -24,7 +24,8 @@ from motet.corpora.plan import Plan
 from motet.corpora.writing import Unfinished, write_conversation
 from motet.data.building import Written
 from motet.data.dataset import MadeBy, TableDescription
-from motet.data.tables import Table, table_description, write_tables
+from motet.data.table import Table
+from motet.data.tables import table_description, write_tables
 from motet.errors import ServerError
 
 __all__ = ["collect", "spent_before", "synthesize"]

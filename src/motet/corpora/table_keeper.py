@@ -15,7 +15,8 @@ from motet.corpora.attempts import Attempt, Attempts
 from motet.corpora.collecting import write_dataset
 from motet.data.building import Written
 from motet.data.dataset import MadeBy, TableDescription
-from motet.data.tables import Cell, Table, table_description, write_tables
+from motet.data.table import Cell, Table
+from motet.data.tables import table_description, write_tables
 from motet.protocol.row import Row
 from motet.streams.layout import Channel, Role
 

@@ -14,8 +14,9 @@ from motet.corpora.budget import BudgetSpentError, Spending
 from motet.corpora.dropping import MEANINGS, Dropped, DroppedError
 from motet.corpora.plan import AGAIN, Task
 from motet.corpora.prompt import packaged_text
+from motet.corpora.sound import check_sound
 from motet.corpora.written import Written, read_written
-from motet.data.tables import Table
+from motet.data.table import Table
 
 __all__ = ["Unfinished", "write_conversation"]
 
@@ -62,6 +63,8 @@ async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attemp
         facts.spending += answer.spending
         try:
             written = _read(answer, task)
+            table = _table(task, written, asker.endpoint.model, facts.num_answers)
+            table = check_sound(table, task.prompt, task.values)
         except DroppedError as dropped:
             if not mends_left or not answer.text.strip() or dropped.reason in _IN_VAIN:
                 return Attempt(task.number, dropped.reason, dropped.detail, facts.to_json())
@@ -70,7 +73,6 @@ async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attemp
                 {"role": "user", "content": _again(dropped)},
             ]
         else:
-            table = _table(task, written, asker.endpoint.model, facts.num_answers)
             mended = {"repairs": list(written.repairs)}
             return Attempt(task.number, KEPT, "", facts.to_json() | mended, table.to_json())
     raise AssertionError("the last attempt returns")

@@ -29,7 +29,7 @@ from typing import Any
 
 from motet.corpora.dropping import Dropped, DroppedError
 from motet.corpora.mending import with_ends, with_spaces, without_dashes
-from motet.data.tables import Cell, Row
+from motet.data.table import Cell, Row
 
 __all__ = ["END_MARK", "Written", "read_written"]
 
