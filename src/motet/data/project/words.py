@@ -42,4 +42,5 @@ def message_ends(speaks: Sequence[bool], end_after: int | None) -> list[int]:
         return []
     spoken = [row for row, is_speaking in enumerate(speaks) if is_speaking]
     following = [*spoken[1:], len(speaks) + end_after]
-    return [row for row, after in zip(spoken, following, strict=True) if after - row > end_after]
+    pairs = zip(spoken, following, strict=False)
+    return [row for row, after in pairs if after - row > end_after]
