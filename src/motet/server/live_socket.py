@@ -20,7 +20,7 @@ from typing import Any
 
 import pydantic_core
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from motet.errors import MotetError, ProtocolError, ServerFullError
 from motet.protocol.client_events import (
@@ -87,6 +87,8 @@ class _LiveSocket:
             await _until_one_ends(self._read(), self._talk())
         except _Closing as closing:
             was_closed = True
+            if not self._is_connected:
+                return
             with contextlib.suppress(WebSocketDisconnect, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
                     await self._socket.close(closing.code, closing.reason)
@@ -94,6 +96,11 @@ class _LiveSocket:
             return
         finally:
             metrics.disconnected(was_closed=was_closed)
+
+    @property
+    def _is_connected(self) -> bool:
+        """False once a send has found the line broken; whoever sends then gets an error."""
+        return self._socket.application_state is WebSocketState.CONNECTED
 
     async def _read(self) -> None:
         rate = self._state.config.event_rate
@@ -162,7 +169,7 @@ class _LiveSocket:
     async def _write(self, frames: AsyncIterator[str]) -> None:
         frame = ""
         async for frame in frames:
-            await self._socket.send_text(frame)
+            await self._send_text(frame)
         last = read_server_event(frame)
         assert isinstance(last, SessionClosed), last.type
         raise _Closing(_CODES[last.reason], last.reason)
@@ -191,7 +198,13 @@ class _LiveSocket:
         )
 
     async def _send(self, event: ErrorEvent | SessionWaiting) -> None:
-        await self._socket.send_text(event.model_dump_json())
+        await self._send_text(event.model_dump_json())
+
+    async def _send_text(self, text: str) -> None:
+        """Send a frame; WebSocketDisconnect if the line is broken, by whoever noticed it first."""
+        if not self._is_connected:
+            raise WebSocketDisconnect
+        await self._socket.send_text(text)
 
 
 async def _until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:

@@ -105,8 +105,8 @@ async def test_a_long_text_is_killed_in_the_middle_of_its_prefill(tmp_path: Path
         await me.say(client.Pause(), client.InputAppend(text=text, feed="prefill"))
         await me.say(client.Step(rows=40))
         await me.until("input.read")
-        journal = killed(tmp_path / "journal", tmp_path / "copy")
         seen, token = me.live.seq, me.live.token
+        journal = killed(tmp_path / "journal", tmp_path / "copy")
         await me.say(client.Continue())
         await me.until("turn.ended")
         rows = ids_of(me.events)
@@ -115,7 +115,7 @@ async def test_a_long_text_is_killed_in_the_middle_of_its_prefill(tmp_path: Path
         created = await again.until("session.created")
         assert isinstance(created, SessionCreated)
         assert created.is_paused
-        assert created.seq == seen
+        assert created.seq >= seen  # what was written but not yet seen is there too
         await again.say(client.Continue())
         await again.until("turn.ended")
         assert ids_of(again.events) == rows

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import openai
@@ -14,7 +14,7 @@ import pytest
 
 from motet.streams.grid import Tokens
 from tests.engine.scripted import GREEDY, Predict, dream, engine_of, layout_of
-from tests.server.openai.serving import Running, serve
+from tests.server.openai.serving import Running, eventually, serve
 
 LAYOUT = layout_of("Think")
 BODIES = {
@@ -51,13 +51,6 @@ def gate() -> Iterator[Gate]:
 def server(gate: Gate) -> Iterator[Running]:
     with serve(engine_of(LAYOUT, gate, sampling=GREEDY), max_sessions=1, max_waiting=1) as running:
         yield running
-
-
-def eventually(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def post(server: Running, path: str, *, stream: bool) -> socket.socket:

@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from tests.engine.scripted import ScriptedRuntime, dreaming_engine, layout_of
 from tests.server.openai.engines import three_voices
-from tests.server.openai.serving import Running, serve
+from tests.server.openai.serving import Running, eventually, serve
 
 HEY = [{"role": "user", "content": "hey"}]
 OUTPUT, THINK, DOUBT = "I_say_hi", "hm_hm_hm", "no"
@@ -25,7 +25,7 @@ def server() -> Iterator[Running]:
     engine = three_voices(f"......{OUTPUT}$", f"...{THINK}$", f"...{DOUBT}$")
     with serve(engine) as running:
         yield running
-        assert running.num_open == 0
+        eventually(lambda: running.num_open == 0)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def dreamer() -> Iterator[Running]:
     """Says something else for every seed and every past."""
     with serve(dreaming_engine(layout_of("Think", "Skeptical")), max_sessions=4) as running:
         yield running
-        assert running.num_open == 0
+        eventually(lambda: running.num_open == 0)
 
 
 def ask(server: Running, **fields: Any) -> Any:

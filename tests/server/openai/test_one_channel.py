@@ -13,7 +13,7 @@ import pytest
 from motet.engine import Engine
 from motet.engine.opening import load
 from tests.server.openai.engines import one_channel_engine
-from tests.server.openai.serving import Running, serve
+from tests.server.openai.serving import Running, eventually, serve
 
 HEY = [{"role": "user", "content": "hey"}]
 THOUGHT, CONTENT = "2 and 3, so 5", "It is 5."
@@ -23,7 +23,7 @@ THOUGHT, CONTENT = "2 and 3, so 5", "It is 5."
 def server() -> Iterator[Running]:
     with serve(one_channel_engine(f"<think>\n{THOUGHT}\n</think>\n\n{CONTENT}")) as running:
         yield running
-        assert running.num_open == 0
+        eventually(lambda: running.num_open == 0)
 
 
 def ask(server: Running, **fields: Any) -> Any:

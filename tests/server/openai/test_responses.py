@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from tests.server.openai.engines import three_voices
-from tests.server.openai.serving import Running, serve
+from tests.server.openai.serving import Running, eventually, serve
 from tests.server.openai.test_chat import DOUBT, OUTPUT, THINK, rows_read
 
 
@@ -18,7 +18,7 @@ def server() -> Iterator[Running]:
     engine = three_voices(f"......{OUTPUT}$", f"...{THINK}$", f"...{DOUBT}$")
     with serve(engine) as running:
         yield running
-        assert running.num_open == 0
+        eventually(lambda: running.num_open == 0)
 
 
 def ask(server: Running, **fields: Any) -> Any:
