@@ -1,0 +1,1 @@
+"""Recipes, and the models that the pipeline makes."""
