@@ -25,6 +25,7 @@ from motet.train.folder import RunFolder
 from motet.train.lora import adapt
 from motet.train.objective import Objective
 from motet.train.start import open_start
+from motet.train.start.opening import to_dtype
 from motet.train.step import LossModel
 from motet.train.weights import LEARNED_FILE, learned_names, load_learned
 
@@ -75,7 +76,8 @@ def export(
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_model(model.to(DTYPES[config.export.dtype]), partial)
+    to_dtype(model, DTYPES[config.export.dtype])
+    save_model(model, partial)
     (partial / WEIGHTS_FILE).chmod(0o644)
     (partial / TOKENIZER_FILE).write_bytes(start.tokenizer)
     if start.directory is not None and model.layout.num_channels == 1:

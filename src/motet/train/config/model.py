@@ -10,7 +10,14 @@ from pydantic import Field, model_validator
 from motet.streams.layout import ConvMode, Role
 from motet.train.config.section import Count, NotNegative, Positive, Section
 
-__all__ = ["ChannelConfig", "LayoutConfig", "ModelConfig", "NewModelConfig", "Precision"]
+__all__ = [
+    "ChannelConfig",
+    "GrowConfig",
+    "LayoutConfig",
+    "ModelConfig",
+    "NewModelConfig",
+    "Precision",
+]
 
 
 class Precision(StrEnum):
@@ -59,6 +66,16 @@ class NewModelConfig(Section):
         return self
 
 
+class GrowConfig(Section):
+    """A start with more layers (its own, with copies in between) and more experts, at most twice.
+
+    What is not given stays as it is.
+    """
+
+    layers: Annotated[str, Field(pattern="^[ac]+$")] | None = None
+    num_experts: Count | None = None
+
+
 class ChannelConfig(Section):
     """One channel: its name, and its role (input, output, thought)."""
 
@@ -82,10 +99,15 @@ class LayoutConfig(Section):
 
 
 class ModelConfig(Section):
-    """start: a directory (own, published or a base model), or nothing if there is `new`."""
+    """start: a directory (own, published or a base model), or nothing if there is `new`.
+
+    grow: begin larger than `start`, a mixture of experts, is. gradient_checkpointing: compute
+    activations once more in the backward pass instead of keeping them.
+    """
 
     start: str | None = None
     new: NewModelConfig | None = None
+    grow: GrowConfig | None = None
     precision: Precision = Precision.FLOAT32
     gradient_checkpointing: bool = False
 
@@ -93,4 +115,6 @@ class ModelConfig(Section):
     def _one_start(self) -> Self:
         if (self.start is None) == (self.new is None):
             raise ValueError("give either start, a model directory, or the section new")
+        if self.grow is not None and self.start is None:
+            raise ValueError("grow needs start, the model that is to grow")
         return self

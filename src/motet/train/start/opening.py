@@ -1,6 +1,6 @@
 """From a configuration to the model that a training begins with.
 
-    own, published   the model with the layout that it has
+    own, published   the model with the layout that it has; it may grow
     base model       its weights; channel embedding and rows for added tokens are new
     new              random weights of the given sizes
 
@@ -27,10 +27,11 @@ from motet.streams.codec import TOKENIZER_FILE, StreamCodec
 from motet.streams.layout import Layout
 from motet.train.config.model import Precision
 from motet.train.config.root import TrainConfig
+from motet.train.start.grow import grown
 from motet.train.start.new import new_model
 from motet.train.start.vocabulary import Vocabulary
 
-__all__ = ["Start", "open_start", "write_start"]
+__all__ = ["Start", "checkpoint_activations", "open_start", "to_dtype", "write_start"]
 
 CONFIG_FILE = "config.json"
 
@@ -63,11 +64,19 @@ def open_start(config: TrainConfig) -> Start:
     torch.manual_seed(config.seed)
     vocabulary, directory = _vocabulary(config)
     model = _weights(config, vocabulary, directory)
+    if config.model.grow is not None:
+        model = grown(model, config.model.grow)
     if config.model.precision is Precision.BFLOAT16:
-        model.to(torch.bfloat16)
+        to_dtype(model, torch.bfloat16)
     if config.model.gradient_checkpointing:
         checkpoint_activations(model.base)
     return Start(model, vocabulary.content, vocabulary.added_ids, directory)
+
+
+def to_dtype(model: MultiStreamModel, dtype: torch.dtype) -> None:
+    """Convert the parameters in place, not the buffers: the experts' biases take small steps."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
 
 
 def write_start(config: TrainConfig, folder: Path) -> None:
