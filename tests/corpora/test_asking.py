@@ -51,14 +51,20 @@ async def test_the_cache_answers_the_same_question_and_no_other(tmp_path: Path) 
             again = await client.ask(MESSAGES, WISH)
             assert (again.text, again.num_requests) == (first.text, 0)
             assert again.spending == Spending()
-            for other in (Wish(50, 0.5, None, 4), Wish(51, 0.5, None, 3), Wish(50)):
+            for other in (
+                Wish(50, 0.5, None, 4),
+                Wish(51, 0.5, None, 3),
+                Wish(50),
+                Wish(50, nth=1),
+            ):
                 assert (await client.ask(MESSAGES, other)).num_requests == 1
             assert (await client.ask([*MESSAGES, *MESSAGES], WISH)).num_requests == 1
         async with Asker(
             Endpoint(server.url, "n"), cache=AnswerCache(tmp_path), patience=SOON
         ) as other_model:
             assert (await other_model.ask(MESSAGES, WISH)).num_requests == 1
-    assert len(server.asked) == 6
+    assert len(server.asked) == 7
+    assert all("nth" not in body for body in server.asked)
     kept = "".join(path.read_text() for path in tmp_path.glob("*/*.json"))
     assert "secret-key" not in kept
     assert not list(tmp_path.glob("*/*.partial"))

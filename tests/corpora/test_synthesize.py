@@ -193,6 +193,27 @@ def test_shares_of_prompts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert set(labels) == {"problem@1", "talk@1"}
 
 
+def test_without_seeds_every_conversation_is_still_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Equal requests of several conversations are not answered by one answer in the cache."""
+    prompt = tmp_path / "short.toml"
+    prompt.write_text(SHORT_PROMPT.replace('["a row", "two rows"]', '["a row"]'))
+
+    def answer(body: Body, number: int) -> Reply:
+        assert "seed" not in body
+        return Reply(f'{{"User": "Is it {number}?<end>"}}\n{{}}\n{{"Output": "No.<end>"}}')
+
+    with WriterServer(answer) as server:
+        options = ["--num", 6, "--no-seed", "--prompt", prompt, "--concurrency", 1]
+        assert run(capsys, tmp_path / "a", server.url, *options)[0] == 0
+        assert run(capsys, tmp_path / "b", server.url, *options)[0] == 0
+        assert len(server.asked) == 6
+    said = [table.messages("User") for table in TableDataset.open(tmp_path / "a").read()]
+    assert said == [[f"Is it {number}?"] for number in range(6)]
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+
+
 def test_a_server_that_takes_nothing_ends_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,12 +46,16 @@ class RefusedError(ServerError):
 
 @dataclass(frozen=True)
 class Wish:
-    """How an answer is drawn. max_tokens: its length at most. What is None is not sent."""
+    """How an answer is drawn. max_tokens: its length at most. What is None is not sent.
+
+    nth: tells equal requests apart that are to have answers of their own; only the cache is told.
+    """
 
     max_tokens: int
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    nth: int = 0
 
     def fields(self, endpoint: Endpoint) -> dict[str, Any]:
         """The fields of a request."""
@@ -137,7 +141,7 @@ class Asker:
             "messages": [dict(message) for message in messages],
             **wish.fields(self.endpoint),
         }
-        request = {"url": self.endpoint.url, "body": body}
+        request = {"url": self.endpoint.url, "body": body, "nth": wish.nth}
         if self._cache is not None and (kept := self._cache.get(request)) is not None:
             return kept
         most_tokens = wish.max_tokens + sum(

@@ -1,6 +1,7 @@
 """Answers on disk by what was asked: the same question to the same model is paid for once.
 
-The name of a file is the SHA-256 of the request (URL, model, messages, every field that was sent).
+The name of a file is the SHA-256 of the request: URL, model, messages, every field that was sent,
+and which of several answers to the same request it is.
 Inside are the request and the answer. A file that does not hold the request that its name stands
 for is asked anew and replaced.
 """

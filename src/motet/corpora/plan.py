@@ -89,7 +89,8 @@ class Plan:
             None if question is None else question.answer,
         )
         seed = dice.integer(0, 2**31 - 1)
-        wish = replace(self.wish, seed=seed) if self.sends_seed else self.wish
+        told = {"seed": seed} if self.sends_seed else {"nth": number}
+        wish = replace(self.wish, **told)
         return Task(number, prompt, values, question, messages, wish)
 
     def made_as(self, endpoint: Endpoint) -> dict[str, Any]:
