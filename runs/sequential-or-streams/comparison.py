@@ -48,7 +48,7 @@ class Size:
     changes: tuple[str, ...] = ()
 
 
-WHOLE = Size(20_000, 1_050, 1_300, 300, 50, 1_024, 5)
+WHOLE = Size(12_500, 1_050, 800, 180, 50, 1_024, 5)
 SMALL = Size(60, 8, 3, 2, 1, 320, 2, ("model.new.width=16", "model.new.dense_width=16"))
 
 
@@ -117,7 +117,7 @@ def train(out: Path, contender: Contender, size: Size, data: Path) -> Path:
         f"data.rows_per_sequence={round(CELLS_OF_A_LINE / len(contender.channels))}",
         f"schedule.num_steps={steps}",
         f"schedule.warmup_steps={size.warmup_steps}",
-        f"schedule.decay_steps={steps * 5 // 13}",
+        f"schedule.decay_steps={steps * 3 // 8}",
         *((f'export.chat_template="{HERE}/chat_template.jinja"',) * contender.is_sequence),
         *size.changes,
     )
