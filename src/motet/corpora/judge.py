@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Annotated
 
 import jinja2
@@ -52,7 +52,6 @@ async def judge_tables(
     *,
     at_once: int,
     lag: int = LAG,
-    advance: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[tuple[Place, list[Finding]]]:
     """What the judge finds in each conversation, as the answers come, `at_once` in flight.
 
@@ -66,10 +65,11 @@ async def judge_tables(
                 running.add(asyncio.create_task(_judge(asker, *following, lag)))
             if not running:
                 return
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                advance()
-                yield task.result()
+                verdict = task.result()
+                running.remove(task)
+                yield verdict
     finally:
         for task in running:
             task.cancel()

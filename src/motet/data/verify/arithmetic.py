@@ -14,6 +14,7 @@ from fractions import Fraction
 from motet.data.table import Table
 from motet.data.verify.claims import find_claims
 from motet.data.verify.finding import Check, Finding
+from motet.data.verify.messages import messages_of
 from motet.data.verify.sides import Verdict
 from motet.streams.layout import Role
 
@@ -36,7 +37,7 @@ def check_arithmetic(table: Table) -> Arithmetic:
     for number, channel in enumerate(table.channels):
         if channel.role is Role.INPUT:
             continue
-        for message in table.said(number):
+        for message in messages_of(table, number):
             for claim in find_claims(message.text):
                 rows = range(message.row_of(claim.start), message.row_of(claim.end - 1) + 1)
                 if claim.verdict is not Verdict.WRONG:

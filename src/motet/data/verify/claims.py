@@ -24,7 +24,7 @@ from motet.data.verify.sides import Side, Verdict, judge
 from motet.data.verify.symbols import Kind, Symbol, symbols
 
 MOST_SYMBOLS = 60
-"""A calculation is looked for in so many symbols before an equals sign."""
+"""A calculation is looked for in so many symbols before and after an equals sign."""
 
 _ANNOTATION = re.compile(r"<<([^<>\n]*)>>")
 _SIGN = re.compile(r"=|->|equal|[≈≃→⟶]", re.IGNORECASE)
@@ -161,8 +161,9 @@ def _side_after(said: Sequence[Symbol], start: int) -> Side | None:
     stop = start
     while stop < len(said) and said[stop].kind not in _ENDS_OF_SIDES:
         stop += 1
+    stop = min(stop, start + MOST_SYMBOLS)
     side = Side.read(said[:stop], start, is_rounded=is_rounded)
-    if side is None:
+    if side is None or side.stop == start + MOST_SYMBOLS:
         return None
     rest = said[side.stop : stop]
     if not rest or rest[0].kind is Kind.CLOSE:

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from motet.data.table import Message, Table
 from motet.data.verify.claims import Claim, find_claims
+from motet.data.verify.messages import messages_of
 from motet.data.verify.symbols import Kind, symbols
 from motet.streams.layout import Role
 
@@ -85,7 +86,7 @@ class Mentions:
     @classmethod
     def of(cls, table: Table) -> Mentions:
         """Read a conversation."""
-        said = tuple(table.said(channel) for channel in range(len(table.channels)))
+        said = tuple(messages_of(table, channel) for channel in range(len(table.channels)))
         numbers: list[Mention] = []
         names: list[Mention] = []
         worked: list[Worked] = []

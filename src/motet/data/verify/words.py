@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motet.data.table import Table
+from motet.data.verify.messages import messages_of
 
 Hashes = NDArray[np.uint64]
 
@@ -27,7 +28,7 @@ def words_of(text: str, *, mask_numbers: bool = False) -> list[str]:
 def texts_of(table: Table) -> list[str]:
     """All that each channel says, by channel; messages on lines of their own."""
     return [
-        "\n".join(message.text for message in table.said(channel))
+        "\n".join(message.text for message in messages_of(table, channel))
         for channel in range(len(table.channels))
     ]
 
