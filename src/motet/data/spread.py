@@ -7,9 +7,6 @@ not matter. `motet.data.cluster` does the same on many machines.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 from motet.data.building import Building, Record, Written
 from motet.data.dataset import Description
+from motet.data.orphans import end_with_parent
 from motet.errors import DataError
 
 Advance = Callable[[Record], None]
@@ -93,18 +91,10 @@ _job: tuple[Building[Any], Part] | None = None
 
 
 def _begin_work(building: Building[Any], part: Part) -> None:
-    """Once in every process that helps. It ends with the one that asked for it."""
+    """Once in every process that helps."""
     global _job
     _job = (building, part)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _work(index: int) -> Record:

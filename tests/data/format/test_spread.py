@@ -127,6 +127,8 @@ def _is_anyone_left(group: int) -> bool:
     return True
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:::ray", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_cluster_makes_the_same_bytes(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray", reason="the extra [ray] is not installed")
     try:

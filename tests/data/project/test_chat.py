@@ -144,11 +144,17 @@ def test_what_is_taken_over_is_numbers_and_longer_words() -> None:
     assert heard.holds(["cat", "s"]) == [12 + LAG, 0]
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text("aあ \n", max_size=60))
 def test_pieces_concatenate_to_the_text(text: str) -> None:
     cut = pieces(text)
     assert "".join(cut) == text
-    assert all(len(piece.strip()) <= 16 for piece in cut)
+    assert all(len(piece.strip()) <= 40 for piece in cut)
+
+
+def test_pieces_are_words_and_short_where_there_are_no_spaces() -> None:
+    assert pieces("Naïve 48/2=24,\n ok ") == ["Naïve", " 48/2=24,", "\n ok", " "]
+    assert pieces("日本語のテキスト。") == ["日本語の", "テキスト", "。"]
+    assert [len(piece) for piece in pieces("x" * 90)] == [40, 40, 10]
 
 
 @given(st.text("ab \n", min_size=1, max_size=40), st.data())

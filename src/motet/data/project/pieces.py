@@ -1,7 +1,8 @@
 """Text cut into pieces, one a row: a word with the space before it.
 
-What is written without spaces is cut as well, so that no row says a whole text. Where a cut falls
-inside a word does not matter: messages are tokenised whole.
+Scripts that are written without spaces are cut after a few characters, and so is whatever else has
+none for long, so that no row says a whole text. Where a cut falls does not matter to a model:
+messages are tokenised whole.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-MAX_CHARACTERS = 16
-_PIECE = re.compile(rf"\s*\S{{1,{MAX_CHARACTERS}}}|\s+\Z")
+MAX_CHARACTERS = 40
+_UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]{{1,4}}|[^\s{_UNSPACED}]{{1,{MAX_CHARACTERS}}})|\s+\Z")
 
 
 def pieces(text: str) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from random import Random
 
 from motet.data.project.projecting import LeftOut
@@ -64,7 +65,14 @@ def read_solution(text: str, where: str) -> Solution:
     solution = Solution(lines, answer.strip())
     if not solution.num_steps:
         raise LeftOut("no annotated step")
+    said = {_value(number) for line in lines for number in _NUMBER.findall(line.text)}
+    if not any(_value(number) in said for number in _NUMBER.findall(solution.answer)):
+        raise LeftOut("an answer that no line arrives at")
     return solution
+
+
+def _value(number: str) -> Fraction:
+    return Fraction(number.replace(",", ""))
 
 
 def _line(text: str) -> Line:
