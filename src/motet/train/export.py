@@ -8,6 +8,7 @@ directory appears whole.
 from __future__ import annotations
 
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from motet.train.start.opening import to_dtype
 from motet.train.step import LossModel
 from motet.train.weights import LEARNED_FILE, learned_names, load_learned
 
-__all__ = ["Exported", "export", "export_all"]
+__all__ = ["Exported", "export", "export_all", "load_checkpoint"]
 
 _BESIDE = ("chat_template.jinja", "tokenizer_config.json", "special_tokens_map.json")
 _SHARDED = "pytorch_model_fsdp_0"
@@ -67,7 +68,9 @@ def export(
     adapted = None
     if config.method.kind == "lora":
         adapted = adapt(model, config.method.lora, start.added_ids)
-    _load(checkpoint, LossModel(model, Objective(config.objective, model.layout, config.seed)))
+    load_checkpoint(
+        checkpoint, LossModel(model, Objective(config.objective, model.layout, config.seed))
+    )
     if adapted is not None:
         adapted.merge()
     if config.export.greedy:
@@ -97,10 +100,13 @@ def export(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _load(checkpoint: Path, model: LossModel) -> None:
+def load_checkpoint(checkpoint: Path, model: LossModel) -> None:
+    """Fill `model` with what a checkpoint holds, be it one file or one of each process (FSDP)."""
     if (checkpoint / LEARNED_FILE).exists() or not (checkpoint / _SHARDED).is_dir():
         load_learned(checkpoint / LEARNED_FILE, model)
         return
     tensors = model.state_dict()
     wanted = {name: tensors[name] for name in learned_names(model)}
-    load_sharded({"model": wanted}, checkpoint_id=checkpoint / _SHARDED, no_dist=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that one process alone reads is meant
+        load_sharded({"model": wanted}, checkpoint_id=checkpoint / _SHARDED, no_dist=True)

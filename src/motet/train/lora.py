@@ -3,7 +3,7 @@
 The linear layers and the stacks of experts that are to learn are listed by their full names before
 PEFT sees the model, and what PEFT made of them is held against that list: a name that silently
 matches nothing, or more than it should, is an error. The channel embedding learns in full, and so
-do the embeddings of added tokens.
+do the embeddings of added tokens. What learns is float32, whatever the frozen weights are.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ def adapt(model: MultiStreamModel, config: LoRAConfig, added_ids: tuple[int, ...
     tuner = LoraModel(model.base, {_ADAPTER: lora}, _ADAPTER)
     adapted = Adapted(modules, parameters, tuner)
     _check(adapted)
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # small steps would be lost in 8 bits of mantissa
+            parameter.data = parameter.data.float()
     return adapted
 
 

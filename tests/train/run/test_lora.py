@@ -21,7 +21,7 @@ from motet.train.start import Start, open_start
 from motet.train.step import LossModel
 from motet.train.weights import learned_names, load_learned, save_learned
 from tests.train.run import little
-from tests.train.run.test_start import V, base_model, from_base
+from tests.train.run.test_start import BASE_LAYOUT, V, base_model, from_base
 
 
 @pytest.fixture
@@ -155,3 +155,23 @@ def test_a_base_model_is_trained_with_lora_into_a_stream_model(folder: Path) -> 
         learns = "norm" not in name and "embed" not in name and "lm_head" not in name
         learns = learns and "gate.weight" not in name and "conv.conv" not in name
         assert torch.equal(changed[name], tensor) != learns or name.endswith("expert_bias"), name
+
+
+def test_what_learns_is_float32_beside_frozen_bfloat16(folder: Path) -> None:
+    base_model(folder)
+    config = little.config(
+        folder, layout=BASE_LAYOUT,
+        model={"new": None, "start": str(folder / "base"), "precision": "bfloat16"},
+    )  # fmt: skip
+    start = open_start(config)
+    adapted = adapt(start.model, LoRAConfig(rank=2), start.added_ids)
+    for name, parameter in start.model.named_parameters():
+        expected = torch.float32 if parameter.requires_grad else torch.bfloat16
+        assert parameter.dtype == expected, name
+    tokens = torch.full((1, 4, 3), V)
+    logits = start.model(tokens)
+    assert logits.dtype == torch.bfloat16
+    logits.float().logsumexp(-1).square().mean().backward()
+    assert all(p.grad is not None for p in start.model.parameters() if p.requires_grad)
+    adapted.merge()
+    assert torch.isfinite(start.model(tokens)).all()

@@ -14,9 +14,12 @@ import torch
 from accelerate.utils import FullyShardedDataParallelPlugin
 from accelerate.utils.fsdp_utils import fsdp2_prepare_model
 from torch import distributed
+from torch.distributed import checkpoint
+from torch.distributed.checkpoint.state_dict import get_model_state_dict
 from torch.multiprocessing.spawn import spawn
 
 from motet.train.collate import Collator
+from motet.train.export import load_checkpoint
 from motet.train.objective import Objective
 from motet.train.optimization import build_optimizer
 from motet.train.start import open_start
@@ -24,6 +27,7 @@ from motet.train.step import LossModel
 from tests.train.run import little
 
 NUM_PROCESSES = 2
+SHARDS = "checkpoint/pytorch_model_fsdp_0"
 
 
 def loss_model(folder: Path) -> LossModel:
@@ -68,6 +72,9 @@ def member(rank: int, folder: Path) -> None:
         sizes = {name: p.to_local().numel() for name, p in sharded.named_parameters()}
         optimizer.step()
         weights = {name: p.full_tensor() for name, p in sharded.named_parameters()}
+        # as accelerate's save_fsdp_model does for SHARDED_STATE_DICT
+        state = {"model": get_model_state_dict(sharded)}
+        checkpoint.save(state, storage_writer=checkpoint.FileSystemWriter(folder / SHARDS))
         if rank == 0:
             torch.save((total, gradients, sizes, weights), folder / "sharded.pt")
     finally:
@@ -93,3 +100,7 @@ def test_a_sharded_model_has_the_loss_and_gradients_of_a_whole_one(folder: Path)
     optimizer.step()
     for name, parameter in parameters.items():
         torch.testing.assert_close(weights[name], parameter.detach(), rtol=1e-3, atol=1e-4)
+    fresh = loss_model(folder)
+    load_checkpoint(folder / "checkpoint", fresh)
+    for name, parameter in fresh.named_parameters():
+        assert torch.equal(parameter, weights[name])

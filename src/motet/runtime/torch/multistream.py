@@ -130,7 +130,7 @@ class MultiStreamModel(nn.Module):
         decoder = self.base.get_decoder()
         embeds_BTD = decoder.embed_tokens(tokens_BT)
         if self.channel_embedding is not None:
-            marks_CD = self.channel_embedding.weight
+            marks_CD = self.channel_embedding.weight.to(embeds_BTD.dtype)
             if streams.channels_BC is not None:
                 marks_CD = marks_CD[streams.channels_BC].unsqueeze(1)  # [B, 1, C, D]
             embeds_BRCD = embeds_BTD.unflatten(1, (-1, marks_CD.shape[-2])) + marks_CD
