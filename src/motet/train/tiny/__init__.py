@@ -1,1 +1,0 @@
-"""The loop that made the first embedded model: its config, batches, loss, optimizers, export."""
