@@ -85,6 +85,7 @@ def compare(
         for side, name, given, found in zip(_SIDES, names, (set_a, set_b), figures, strict=True):
             typer.echo(f"\n{side}: {printable(' '.join([name, *(given or ())]))}\n")
             console.print(report.rates_table(found))
+            typer.echo(report.failures_line(found))
         typer.echo()
         console.print(report.paired_table(paired, ("A", "B")))
         for line in report.paired_lines(paired):

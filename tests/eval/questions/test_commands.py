@@ -12,10 +12,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from motet.bench.serve.process import served
 from motet.cli.main import invoke
+from motet.eval.questions.judging import Outcome, judge
 from motet.formats.directory import EMBEDDED
 from tests.server.process import ROOT
 
@@ -193,10 +195,26 @@ def test_a_server_answers_as_the_model_does(run: Any, questions: Path, server: s
 
 @pytest.mark.slow
 def test_a_server_keeps_nothing_of_what_was_asked(run: Any, questions: Path, server: str) -> None:
-    import httpx
-
     run("jsonl", server, questions, "--ablate", "Skeptical").json  # noqa: B018
     assert httpx.get(f"{server}/health").json()["sessions"] == 0
+
+
+@pytest.mark.slow
+def test_what_lm_evaluation_harness_sends_is_answered(server: str) -> None:
+    """The fields of its local-chat-completions and local-completions (0.4.13), as it fills them."""
+    task = ROOT / "runs" / "lm-eval"
+    lines = (task / "word_problems.jsonl").read_text("utf-8").splitlines()
+    problems = [json.loads(line) for line in lines]
+    assert all(judge(p["answer"], p["answer"]).outcome is Outcome.RIGHT for p in problems)
+    knobs = {"model": EMBEDDED, "max_tokens": 400, "temperature": 0, "stop": [], "seed": 1234}
+    texts = [problem["question"] for problem in problems[:2]]
+    chat = knobs | {"messages": [{"role": "user", "content": texts[0]}]}
+    reply = httpx.post(f"{server}/v1/chat/completions", json=chat, timeout=60).json()
+    answers = httpx.post(
+        f"{server}/v1/completions", json=knobs | {"prompt": texts}, timeout=60
+    ).json()
+    assert [choice["index"] for choice in answers["choices"]] == [0, 1]
+    assert answers["choices"][0]["text"] == reply["choices"][0]["message"]["content"]
 
 
 @pytest.mark.slow
