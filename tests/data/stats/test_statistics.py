@@ -58,7 +58,7 @@ def test_a_talk_by_hand() -> None:
     assert (skeptical["fill"], skeptical["num_mute_conversations"]) == (0, 1)
     assert found["lag_rows"]["median"] == 4  # from row 3 to row 7
     assert found["lag_rows"]["num_unanswered"] == 1  # nobody replies to thanks
-    assert found["together"]["Output"]["User"] == 0
+    assert found["together"]["Output"]["User"] == 0.3333  # of three rows in one
     assert found["together"]["Skeptical"]["User"] is None
     around = found["around_the_end_of_the_user"]
     assert around["first_row"] == -ROWS_BEFORE
