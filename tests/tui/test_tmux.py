@@ -20,7 +20,9 @@ class Terminal:
 
     def __init__(self, folder: Path, command: str) -> None:
         self._socket = f"motet-{os.getpid()}-{time.monotonic_ns()}"
-        environment = {**os.environ, "XDG_STATE_HOME": str(folder), "TERM": "xterm-256color"}
+        size = ("COLUMNS", "LINES")  # they would hold for good, whatever becomes of the window
+        environment = {key: value for key, value in os.environ.items() if key not in size}
+        environment |= {"XDG_STATE_HOME": str(folder), "TERM": "xterm-256color"}
         subprocess.run(
             ["tmux", "-L", self._socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y",
              "24", f"{command}; echo ended with $?; sleep 1000"],
@@ -76,6 +78,9 @@ def test_a_conversation_in_a_real_terminal(terminal: Terminal, tmp_path: Path) -
     terminal.until_shown("help", "end the turn now")
     terminal.press("Escape")
     terminal.until_gone("end the turn now")
+    terminal.run("resize-window", "-x", "120", "-y", "40")
+    screen = terminal.until_shown("silence −", "row ")
+    assert len(screen.splitlines()) == 40
     terminal.press("C-o")
     terminal.until_shown("conversations", "What is 20+30?")
     terminal.press("Escape")
