@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from motet.cli.eval_options import AskingOptions, with_asking_options
+from motet.cli.eval_options import API_KEY, AskingOptions, with_asking_options
 from motet.cli.json_line import json_line
 from motet.engine import Feed
 from motet.errors import InputError, SettingError
@@ -73,6 +74,8 @@ def compare(
     chosen = [_changed(options, side, given) for side, given in ((0, set_a), (1, set_b))]
     for place, (source, given) in enumerate(((a, set_a), (b, set_b))):
         _check(source, given, exam, place)
+    if all(map(_is_file, (a, b))):
+        _check_unused(options, {"json_only", "samples", "limit"} if exam else {"json_only"})
     names, metas, trials = zip(
         *(_side(source, exam, side) for source, side in zip((a, b), chosen, strict=True)),
         strict=True,
@@ -137,6 +140,18 @@ def _check(source: str, given: list[str] | None, exam: Exam | None, place: int) 
             raise InputError(option, expected="a model to ask", got=f"the results {source}")
     elif exam is None:
         raise InputError("--questions", expected="a file, to ask a model", got="none")
+
+
+def _check_unused(options: AskingOptions, used: set[str]) -> None:
+    """SettingError for an option that says how to ask where nobody is asked."""
+    in_environment = {"api_key"} if API_KEY in os.environ else set()
+    for field in dataclasses.fields(options):
+        if (
+            field.name not in used | in_environment
+            and getattr(options, field.name) != field.default
+        ):
+            option = "--" + field.name.replace("_", "-")
+            raise SettingError(option, expected="a model to ask", got="two files of results")
 
 
 def _changed(options: AskingOptions, place: int, given: list[str] | None) -> AskingOptions:

@@ -50,7 +50,7 @@ def check_provenance(output_file: Path, meta: dict[str, Any]) -> None:
     path = meta_file(output_file)
     if not path.exists():
         raise InputError(
-            str(output_file), expected="results of motet run", got=f"a file without {path.name}",
+            str(output_file), expected="results of this command", got=f"a file without {path.name}",
             fix="give another --output",
         )  # fmt: skip
     try:

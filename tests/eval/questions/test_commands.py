@@ -142,6 +142,8 @@ def test_think_is_worth_its_rows(run: Any, questions: Path, tmp_path: Path) -> N
     assert found["mcnemar_p"] == 2 / 2 ** found["only_a"]
     files = [tmp_path / "c.a.jsonl", tmp_path / "c.b.jsonl"]
     from_files = run("compare", *files).json
+    complaint = run("compare", *files, "--max-rows", 9).complaint
+    assert "--max-rows: expected a model to ask, got two files of results" in complaint
     for key in ("only_a", "mcnemar_p", "difference", "rows_difference"):
         assert from_files[key] == found[key]
     swapped = run("compare", files[1], EMBEDDED, "--questions", questions, "--threads", 1).json
@@ -197,6 +199,18 @@ def test_a_server_answers_as_the_model_does(run: Any, questions: Path, server: s
 def test_a_server_keeps_nothing_of_what_was_asked(run: Any, questions: Path, server: str) -> None:
     run("jsonl", server, questions, "--ablate", "Skeptical").json  # noqa: B018
     assert httpx.get(f"{server}/health").json()["sessions"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("api", ["live", "chat"])
+def test_a_question_that_a_server_does_not_take_is_named(
+    run: Any, tmp_path: Path, server: str, api: str
+) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text(json.dumps({"question": "why? " * 2000, "answer": 1}) + "\n", "utf-8")
+    ran = run("jsonl", server, file, "--api", api)
+    assert ran.code == 2
+    assert f"{file}:1" in ran.err.splitlines()[-1]
 
 
 @pytest.mark.slow

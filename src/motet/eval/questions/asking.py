@@ -61,7 +61,7 @@ def evaluate(
     return [trials[ask.question.id, ask.sample] for ask in asks]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Asked:
     """An ask and its session. mark: where its reply begins."""
 

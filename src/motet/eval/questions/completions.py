@@ -78,8 +78,10 @@ class ChatServer:
                 failure = f"{answer.status_code} {_refusal(answer)}".rstrip()
                 if answer.status_code == 200:
                     return _json(answer, self.url)
+                if answer.status_code in (400, 413, 422):
+                    raise InputError(f"{where}: refused by {self.url}", got=failure)
                 if answer.status_code not in _LATER:
-                    raise ServerError(f"{where}: {self.url} refused", got=failure)
+                    raise ServerError(self.url, expected="an answer", got=failure)
             except httpx.TransportError as error:
                 failure = str(error) or type(error).__name__
             if self.patience.give_up_s is not None and waited_s >= self.patience.give_up_s:

@@ -13,7 +13,7 @@ from random import Random
 
 from motet.client import Patience, SocketConnection, Talk
 from motet.client.refusals import LaterError
-from motet.errors import InputError, ServerError
+from motet.errors import InputError, MotetError, ServerError
 from motet.eval.questions.asking import Hear, Refused
 from motet.eval.questions.crowd import ask_many
 from motet.eval.questions.hearing import ReplyMark, said_in
@@ -24,6 +24,8 @@ from motet.protocol.row import Row
 from motet.streams.layout import Role
 
 __all__ = ["LiveServer"]
+
+_FAULTS_OF_QUESTIONS = ("input", "context_length_exceeded")
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,12 @@ class LiveServer:
             try:
                 await talk.say(ask.text)
             except ServerError as error:
-                raise InputError(f"{ask.question.where}: {error}") from None
+                raise _refusal(talk, ask, str(error)) from None
             async for _ in talk.rows():
                 pass
             ending = None if talk.conversation.turn is None else talk.conversation.turn.ending
             if ending is None or ending.reason == "error":
-                reason = (
-                    "the session failed"
-                    if talk.conversation.error is None
-                    else (talk.conversation.error.message)
-                )
-                raise ServerError(f"{ask.question.where}: {reason}")
+                raise _refusal(talk, ask, "the session failed")
             roles = {c.name: Role(c.role) for c in talk.session.channels}
             channels = {name: talk.text(name) for name in roles}
             rows = [
@@ -100,3 +97,11 @@ class LiveServer:
             else:
                 return connection
         raise AssertionError("delays never end")
+
+
+def _refusal(talk: Talk, ask: Ask, otherwise: str) -> MotetError:
+    """What went wrong with an ask: InputError if it is the question's fault."""
+    error = talk.conversation.error
+    message = f"{ask.question.where}: {otherwise if error is None else error.message}"
+    is_its_fault = error is not None and error.code in _FAULTS_OF_QUESTIONS
+    return InputError(message) if is_its_fault else ServerError(message)
