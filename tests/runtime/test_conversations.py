@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from motet.runtime.torch import whole
 from motet.runtime.torch.conversations import PADDING, Conversations, Run, runs_of
 from motet.runtime.torch.whole import WholeGrids
 from motet.streams import ConvMode
@@ -104,6 +105,18 @@ def test_blocks_of_packed_lines() -> None:
         together = model.hidden_of_grids(tokens)
     assert_same(hidden[:, 17:], alone, "the second conversation")
     assert_seen(together[:, 17:], alone, "what was before it had mattered")
+
+
+def test_heads_repeated_for_a_device_are_the_grouped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU computes, computed here: two KV heads for four, under a mask and without one."""
+    for channels in (1, 4):
+        model = make_model(Case(Architecture.QWEN3, channels))
+        tokens = torch.randint(0, 64, (2, 9, channels))
+        with torch.no_grad():
+            expected = model(tokens)
+            monkeypatch.setattr(whole, "_GROUPS_UNDER_A_MASK", ())
+            assert_same(model(tokens), expected, f"{channels} channels")
+        monkeypatch.undo()
 
 
 class Largest(TorchDispatchMode):

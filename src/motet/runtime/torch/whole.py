@@ -22,6 +22,9 @@ from motet.streams.layout import ConvMode
 
 BLOCK_CELLS = 512
 
+_GROUPS_UNDER_A_MASK = ("cpu",)
+"""Devices whose fused kernel takes grouped heads and a mask at once; others take one of them."""
+
 
 class WholeGrids(Streams):
     """Grids [B, R, C] read from their first row, all of the same number of rows.
@@ -81,7 +84,7 @@ class WholeGrids(Streams):
     def _attend_each(self, q_BHTK: Tensor, k_BGTK: Tensor, v_BGTK: Tensor, scale: float) -> Tensor:
         """Attention of grids that stand alone, of at most R rows; [B, T, H, K]."""
         C = self._shape[2]
-        if q_BHTK.device.type != "cpu":  # fused kernels elsewhere know masks or groups, not both
+        if q_BHTK.device.type not in _GROUPS_UNDER_A_MASK:
             num_sharing = q_BHTK.shape[1] // k_BGTK.shape[1]
             k_BGTK, v_BGTK = (x.repeat_interleave(num_sharing, 1) for x in (k_BGTK, v_BGTK))
         if C == 1:
