@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from motet.data.dataset import GridDescription
 from motet.runtime.torch.multistream import MultiStreamModel
 from motet.train.config import TrainConfig
 from motet.train.folder import RunFolder
+from motet.train.measured import figures_at, measured
 
-__all__ = ["CARD_FILE", "figures_at", "write_card"]
+__all__ = ["CARD_FILE", "write_card"]
 
 CARD_FILE = "README.md"
-_OF_TRAINING = ("loss", "spoken_loss", "spoken_right")
 
 
 def write_card(
@@ -27,37 +26,13 @@ def write_card(
         "## Trained\n\n" + _table(_training(config, folder, step)),
         "## Read\n\n" + _data(config),
     ]
-    if figures := figures_at(folder.metrics_file, step):
-        parts.append("## Measured while training\n\n" + _table(figures))
+    if figures := measured(figures_at(folder.metrics_file, step), model.layout.names):
+        parts.append("## Measured while training\n\n" + figures)
     parts.append(
         "All settings: `config.toml` and `versions.json` of the run, here as it was.\n\n"
         f"```toml\n{folder.config_file.read_text('utf-8').strip()}\n```"
     )
     (directory / CARD_FILE).write_text("\n\n".join(parts) + "\n", "utf-8")
-
-
-def figures_at(metrics: Path, step: int) -> dict[str, str]:
-    """The figures of the last evaluation and of the last line of training up to `step`."""
-    evaluated: dict[str, Any] = {}
-    trained: dict[str, Any] = {}
-    if metrics.exists():
-        for text in metrics.read_text("utf-8").splitlines():
-            line = json.loads(text)
-            if line["step"] > step:
-                break
-            if any(key.startswith("eval_") for key in line):
-                evaluated = line
-            else:
-                trained = line
-    wanted = {key: value for key, value in evaluated.items() if key.startswith("eval_")}
-    wanted |= {key: trained[key] for key in _OF_TRAINING if key in trained}
-    rounded = {key: f"{value:.4f}".rstrip("0").rstrip(".") for key, value in sorted(wanted.items())}
-    return {_said(key): value for key, value in rounded.items()}
-
-
-def _said(key: str) -> str:
-    name = key.removeprefix("eval_").replace("_", " ").replace("/", ", ")
-    return f"{name}, held out" if key.startswith("eval_") else f"{name}, in training"
 
 
 def _what_it_is(config: TrainConfig, model: MultiStreamModel) -> str:
@@ -89,9 +64,16 @@ def _training(config: TrainConfig, folder: RunFolder, step: int) -> dict[str, st
         f"{config.data.rows_per_sequence} rows each",
         "objective": plain,
         "what learned": "everything" if config.method.kind == "full" else "LoRA, merged",
-        "optimizer": f"{config.optimizer.name}, peak rate {config.optimizer.lr:g}",
+        "optimizer": _optimizer(config),
         "with": ", ".join(f"{n} {packages[n]}" for n in ("motet", "torch", "transformers")),
     }
+
+
+def _optimizer(config: TrainConfig) -> str:
+    rates = f"adamw, peak rate {config.optimizer.lr:g}"
+    if config.optimizer.name == "muon":
+        rates = f"muon, peak rate {config.optimizer.muon_lr:g}, for matrices; else {rates}"
+    return rates
 
 
 def _data(config: TrainConfig) -> str:

@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from motet import __version__
 from motet.data.dataset import DATASET_FILE, file_sha256
 from motet.data.whole import whole_file
 from motet.errors import SettingError
@@ -29,7 +30,7 @@ from motet.train.config.toml import to_toml
 
 __all__ = ["RunFolder"]
 
-_PACKAGES = ("motet", "torch", "transformers", "accelerate", "peft", "datasets", "numpy", "pyarrow")
+_PACKAGES = ("torch", "transformers", "accelerate", "peft", "datasets", "numpy", "pyarrow")
 _FREE = (  # what may change from one start of a run to the next: it does not change the result
     "output", "checkpoints", "log.report_to", "export", "data.sequences_at_once",
 )  # fmt: skip
@@ -117,7 +118,7 @@ class RunFolder:
 
 def versions_of(config: TrainConfig) -> dict[str, Any]:
     """What a result may depend on besides the configuration."""
-    packages = {}
+    packages = {"motet": __version__}
     for name in _PACKAGES:
         try:
             packages[name] = version(name)
