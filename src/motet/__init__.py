@@ -8,7 +8,8 @@ print(model.ask("What is 2 + 3?").channels["Output"])
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from motet.version import __version__
+
 __all__ = ["__version__", "load"]
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from motet import __version__
 from motet.data.whole import whole_file
 from motet.errors import DataError
 from motet.streams.layout import Channel, Role
+from motet.version import __version__
 
 DATASET_FILE = "dataset.json"
 
