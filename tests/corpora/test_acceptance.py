@@ -9,7 +9,7 @@ import pytest
 from motet.corpora.acceptance import check_conversation
 from motet.corpora.dropping import Dropped, DroppedError
 from motet.corpora.prompt import load_prompt
-from motet.corpora.sound import check_sound
+from motet.corpora.sound import check_planted, check_sound
 from motet.corpora.written import read_written
 from motet.data.table import Table
 from tests.corpora.conversations import CHANNELS, GOOD, PLANTED
@@ -74,42 +74,41 @@ def test_an_interruption_may_leave_the_last_word_to_the_user() -> None:
         check_conversation(rows, PROMPT)
 
 
-def sound(text: str, mistake: str = "", answer: str = "7") -> Table:
+def table(text: str) -> Table:
     rows = read_written(text, CHANNELS).rows
-    table = Table("a", PROMPT.channels, rows, {"source": "here", "answer": answer})
-    return check_sound(table, PROMPT, {"mistake": mistake})
+    return Table("a", PROMPT.channels, rows, {"source": "here", "answer": "7"})
 
 
 WRONG = GOOD.replace("+4=7<end>", "3+4=8")
 
 
 def test_what_can_be_true() -> None:
-    assert sound(GOOD).meta == {"source": "here", "answer": "7"}
+    check_sound(table(GOOD))
 
 
 @pytest.mark.parametrize(
-    ("reason", "text", "mistake"),
+    ("reason", "text", "is_planted"),
     [
-        (Dropped.FORESEEN, GOOD.replace('"Think": "3"', '"Think": "3, 4"'), ""),
-        (Dropped.FORESEEN, GOOD.replace('"Think": "3"', '"Output": "Is it 7?<end>"'), ""),
-        (Dropped.WRONG_SUM, WRONG, ""),
-        (Dropped.WRONG_SUM, GOOD.replace("3+4=7 ok", "3+4=9 ok"), "Err."),
-        (Dropped.NOT_PLANTED, GOOD, "Err."),
+        (Dropped.FORESEEN, GOOD.replace('"Think": "3"', '"Think": "3, 4"'), False),
+        (Dropped.FORESEEN, GOOD.replace('"Think": "3"', '"Output": "Is it 7?<end>"'), False),
+        (Dropped.WRONG_SUM, WRONG, False),
+        (Dropped.WRONG_SUM, GOOD.replace("3+4=7 ok", "3+4=9 ok"), True),
+        (Dropped.NOT_PLANTED, GOOD, True),
     ],
 )
-def test_what_can_not(reason: Dropped, text: str, mistake: str) -> None:
+def test_what_can_not(reason: Dropped, text: str, is_planted: bool) -> None:
     with pytest.raises(DroppedError) as caught:
-        sound(text, mistake)
+        check_planted(table(text), "Think") if is_planted else check_sound(table(text))
     assert caught.value.reason is reason
 
 
 def test_a_wrong_step_that_was_asked_for_is_marked_and_not_learned() -> None:
-    table = sound(PLANTED, "Err.")
-    (row,) = table.meta["planted"]
-    cell = table.rows[row][2]
+    planted = check_planted(table(PLANTED), "Think")
+    (row,) = planted.meta["planted"]
+    cell = planted.rows[row][2]
     assert cell is not None
     assert "3+4=8" in cell.text
-    assert table.meta["unlearned"] == [["Think", row, row]]
+    assert planted.meta["unlearned"] == [["Think", row, row]]
 
 
 def test_an_end_alone_is_no_word() -> None:

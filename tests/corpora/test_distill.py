@@ -16,7 +16,10 @@ import pytest
 
 from motet.cli.main import invoke
 from motet.data.grids import GridDataset
+from motet.data.readable import table_of
 from motet.data.tables import TableDataset
+from motet.data.verify.arithmetic import check_arithmetic
+from motet.data.verify.causality import check_causality
 from motet.engine import load
 from motet.formats.directory import EMBEDDED, resolve
 from tests.server.process import ROOT, ServerProcess
@@ -96,6 +99,29 @@ def test_the_batch_changes_nothing(
     assert run(capsys, EMBEDDED, questions, tmp_path / "each", *OPTIONS, "--each", 1)[0] == 0
     ids = [grid.meta["question_id"] for grid in GridDataset.open(tmp_path / "each").read()]
     assert len(set(ids)) == len(ids)
+
+
+def test_sound_rollouts_are_those_in_which_nothing_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 25 - 4 the model knows the answer and sometimes not the way."""
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"question": "What is 412 - 95?", "answer": "317"}')
+    many = ["--samples", 24, "--temperature", 1.5, "--threads", 1]
+    assert run(capsys, EMBEDDED, path, tmp_path / "all", *many)[0] == 0
+    code, facts, _ = run(capsys, EMBEDDED, path, tmp_path / "sound", *many, "--sound")
+    assert code == 0
+    codec = load(threads=1).codec
+    kept = {grid.id: grid for grid in GridDataset.open(tmp_path / "sound").read()}
+    num_unsound = 0
+    for grid in GridDataset.open(tmp_path / "all").read():
+        table = table_of(grid, codec)
+        found = [*check_causality(table), *check_arithmetic(table).findings]
+        is_sound = not any(one.is_fault for one in found)
+        num_unsound += not is_sound
+        assert (grid.id in kept) == is_sound
+    assert num_unsound > 0
+    assert facts["left_out"]["wrong_sum"] >= num_unsound
 
 
 def test_other_settings_are_refused(

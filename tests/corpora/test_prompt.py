@@ -48,7 +48,7 @@ def test_the_example_in_a_prompt_is_one_that_would_be_kept(reference: str) -> No
     written = read_written(system.partition("An example:")[2], [c.name for c in prompt.channels])
     assert written.repairs == ()
     check_conversation(written.rows, prompt)
-    check_sound(Table("example", prompt.channels, written.rows, {"source": "here"}), prompt, {})
+    check_sound(Table("example", prompt.channels, written.rows, {"source": "here"}))
 
 
 @pytest.mark.parametrize("reference", ALL)

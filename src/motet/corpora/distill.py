@@ -40,9 +40,13 @@ def distill(
     keeper: Keeper,
     *,
     at_once: int,
+    must_be_sound: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask what has no attempt yet. asks: all there are; the place of each is its number."""
+    """Ask what has no attempt yet. asks: all there are; the place of each is its number.
+
+    must_be_sound: see `motet.corpora.rollout.attempt_of`.
+    """
     numbers = {(ask.question.id, ask.sample): number for number, ask in enumerate(asks)}
 
     def add(attempt: Attempt) -> None:
@@ -50,7 +54,8 @@ def distill(
         advance()
 
     def hear(ask: Ask, said: Said) -> None:
-        add(attempt_of(numbers[ask.question.id, ask.sample], ask, said, name, keeper))
+        number = numbers[ask.question.id, ask.sample]
+        add(attempt_of(number, ask, said, name, keeper, must_be_sound=must_be_sound))
 
     def refused(ask: Ask, error: InputError) -> None:
         add(refusal(numbers[ask.question.id, ask.sample], ask, str(error)))

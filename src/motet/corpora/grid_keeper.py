@@ -19,6 +19,8 @@ from motet.corpora.collecting import write_dataset
 from motet.data.building import Written
 from motet.data.dataset import GridDescription, MadeBy
 from motet.data.grids import check_grid, grid_description, write_grids
+from motet.data.readable import table_of
+from motet.data.table import Table
 from motet.data.token_grid import TokenGrid
 from motet.errors import DataError
 from motet.formats.gguf import GGUFModel
@@ -90,6 +92,10 @@ class GridKeeper:
             return TokenGrid(kept["id"], tokens, learned, meta=kept["meta"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(where, expected="a grid", got=error) from None
+
+    def table(self, kept: Any, where: str) -> Table:
+        """See `Keeper`."""
+        return table_of(self.grid(kept, where), self.codec)
 
     def collect(
         self,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from motet.corpora.attempts import Attempts
 from motet.data.dataset import Description, MadeBy
+from motet.data.table import Table
 from motet.protocol.row import Row
 
 __all__ = ["Keeper"]
@@ -23,6 +24,10 @@ class Keeper(Protocol):
 
     def keep(self, id_: str, rows: Sequence[Row], meta: Mapping[str, Any]) -> Any:
         """What stands of a rollout in the attempts file: JSON values."""
+        ...
+
+    def table(self, kept: Any, where: str) -> Table:
+        """What `keep` made, as text; DataError, naming `where`, for anything else."""
         ...
 
     def collect(

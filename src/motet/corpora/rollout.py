@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from motet.corpora.attempts import KEPT, Attempt
+from motet.corpora.dropping import Dropped, DroppedError
 from motet.corpora.keeper import Keeper
+from motet.corpora.sound import check_sound
 from motet.eval.questions.judging import Outcome
 from motet.eval.questions.trial import Ask, Said, trial_of
 from motet.streams.grid import TOKEN_DTYPE
@@ -24,6 +26,8 @@ class Left(StrEnum):
     UNPARSABLE = Outcome.UNPARSABLE.value
     MUTE = Outcome.MUTE.value
     ENDLESS = Outcome.ENDLESS.value
+    WRONG_SUM = Dropped.WRONG_SUM.value
+    FORESEEN = Dropped.FORESEEN.value
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
     ENOUGH = "enough"
@@ -34,14 +38,21 @@ LEFT_OUT = {
     Left.UNPARSABLE: "no answer of the kind that was asked for",
     Left.MUTE: "Output said nothing",
     Left.ENDLESS: "it did not end by itself",
+    Left.WRONG_SUM: "right, but a calculation on the way is wrong",
+    Left.FORESEEN: "right, but something is said before it can be known",
     Left.TOO_LONG: "the teacher can't be asked this question",
     Left.DUPLICATE: "right, but the same cells as an earlier sample of the question",
     Left.ENOUGH: "right, but there were enough of its question",
 }
 
 
-def attempt_of(number: int, ask: Ask, said: Said, teacher: str, keeper: Keeper) -> Attempt:
-    """What came of asking a question once."""
+def attempt_of(
+    number: int, ask: Ask, said: Said, teacher: str, keeper: Keeper, *, must_be_sound: bool = False
+) -> Attempt:
+    """What came of asking a question once.
+
+    must_be_sound: what is said on the way to the answer must be able to be true as well.
+    """
     trial = trial_of(ask, said)
     facts: dict[str, Any] = {
         "question_id": ask.question.id,
@@ -65,7 +76,13 @@ def attempt_of(number: int, ask: Ask, said: Said, teacher: str, keeper: Keeper) 
         "sample": ask.sample,
         "seed": ask.seed,
     }
-    return Attempt(number, KEPT, "", facts, keeper.keep(f"rollout-{number:06d}", said.rows, meta))
+    kept = keeper.keep(f"rollout-{number:06d}", said.rows, meta)
+    if must_be_sound:
+        try:
+            check_sound(keeper.table(kept, ask.question.where))
+        except DroppedError as dropped:
+            return Attempt(number, Left(dropped.reason.value).value, dropped.detail, facts)
+    return Attempt(number, KEPT, "", facts, kept)
 
 
 def refusal(number: int, ask: Ask, why: str) -> Attempt:

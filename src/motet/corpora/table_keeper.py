@@ -43,6 +43,10 @@ class TableKeeper:
         columns = [self._column(rows[first:], channel) for channel in range(len(self.channels))]
         return Table(id_, self.channels, tuple(zip(*columns, strict=True)), meta).to_json()
 
+    def table(self, kept: Any, where: str) -> Table:
+        """See `Keeper`."""
+        return Table.from_json(kept, self.channels, where)
+
     def collect(
         self,
         attempts: Attempts,
@@ -55,8 +59,7 @@ class TableKeeper:
 
         def write(file: BinaryIO, kept: Iterator[Attempt]) -> Written:
             tables = (
-                Table.from_json(one.kept, self.channels, f"{attempts.path}: attempt {one.number}")
-                for one in kept
+                self.table(one.kept, f"{attempts.path}: attempt {one.number}") for one in kept
             )
             return write_tables(file, tables)
 

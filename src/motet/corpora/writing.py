@@ -14,7 +14,7 @@ from motet.corpora.budget import BudgetSpentError, Spending
 from motet.corpora.dropping import MEANINGS, Dropped, DroppedError
 from motet.corpora.plan import AGAIN, Task
 from motet.corpora.prompt import packaged_text
-from motet.corpora.sound import check_sound
+from motet.corpora.sound import check_planted, check_sound
 from motet.corpora.written import Written, read_written
 from motet.data.table import Table
 
@@ -64,7 +64,11 @@ async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attemp
         try:
             written = _read(answer, task)
             table = _table(task, written, asker.endpoint.model, facts.num_answers)
-            table = check_sound(table, task.prompt, task.values)
+            planting = task.prompt.file.planting
+            if planting is not None and task.values[planting.slot]:
+                table = check_planted(table, planting.channel)
+            else:
+                check_sound(table)
         except DroppedError as dropped:
             if not mends_left or not answer.text.strip() or dropped.reason in _IN_VAIN:
                 return Attempt(task.number, dropped.reason, dropped.detail, facts.to_json())

@@ -49,6 +49,14 @@ def distill(
         int | None,
         typer.Option(min=1, help="Rollouts kept of one question at most.", show_default="all"),
     ] = None,
+    sound: Annotated[
+        bool,
+        typer.Option(
+            "--sound",
+            help="Leave out too what is right in the end, but calculates wrongly on the way or "
+            "says something before it can be known.",
+        ),
+    ] = False,
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -88,13 +96,14 @@ def distill(
         "samples": options.samples,
         "seed": options.seed,
         "form": keeper.form,
+        "sound": sound,
     }
     with Attempts(attempts_file(target), made_as) as attempts:
         num_done = sum(number in attempts for number in range(len(asks)))
         with progress(Console(stderr=True), len(asks), num_done) as advance:
             ask_all(
                 subject.asker, subject.name, asks, attempts, keeper,
-                at_once=options.batch_size, advance=advance,
+                at_once=options.batch_size, must_be_sound=sound, advance=advance,
             )  # fmt: skip
         numbers, left_out = chosen(attempts, each)
         outcomes = Counter(attempts.outcomes) + left_out
