@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from motet.cli.eval import evaluate
-from motet.engine import Engine
+from motet.data.dataset import MadeBy
+from motet.data.grids import GridWriter, TokenGrid, tokenizer_sha256
+from motet.data.tiny.mixture import held_out_problems
+from motet.engine import Engine, load
 from motet.errors import InputError
-from motet.eval.passages import Passage
+from motet.eval.passages import Passage, Prompt, conversations_of
 from motet.eval.streams.information import Told, measure_information
 from motet.eval.streams.quiet import measure_quiet
+from motet.formats.directory import EMBEDDED, resolve
 from motet.runtime.protocol import Wanted
 from motet.streams import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Tokens
@@ -121,6 +125,16 @@ def test_only_what_is_said_after_the_opening_counts() -> None:
     assert think.num_tokens == 2 * 49
 
 
+def test_only_targets_count() -> None:
+    tokens_RC = passage(1).tokens_RC
+    learned_RC = np.zeros(tokens_RC.shape, np.bool_)
+    learned_RC[50:60, THINK] = True
+    found = measure_information(
+        engine_of(echo), [Passage(tokens_RC, 0, learned_RC)] * 2, lambda: None
+    )
+    assert {(t.channel, t.num_tokens) for t in found} == {("Think", 20)}
+
+
 def test_quiet() -> None:
     """Silence gets exp(4) of exp(4) + 1 for each other token, in 3 sampled cells of each row."""
     quiet = measure_quiet(engine_of(lambda _: [SILENCE.id] * 4), num_rows=10)
@@ -152,6 +166,29 @@ def test_the_command_tells_both(tmp_path: Path) -> None:
     assert told["Output", "User", "Think", "Skeptical"] > 0.1
     assert told["Think", "User"] > 0.1
     assert found["information"]["n"] == 2
+
+
+def streams(*arguments: object) -> Any:
+    """The JSON line of a run without much else."""
+    result = CliRunner().invoke(evaluate, ["streams", "--threads", "1", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_grids_of_what_a_model_says_tell_the_same(tmp_path: Path) -> None:
+    engine, model = load(threads=1), resolve(EMBEDDED)
+    prompts = [Prompt("", task.question) for task in held_out_problems(3, seed=1)]
+    passages = conversations_of(engine, prompts, seed=1)
+    codec, made_by = engine.codec, MadeBy(command=("test",))
+    with GridWriter(
+        tmp_path / "own", codec.layout, codec.vocab_size, tokenizer_sha256(model), made_by
+    ) as writer:
+        for number, said in enumerate(passages):
+            writer.write(TokenGrid(str(number), said.tokens_RC))
+    own = streams("--num-problems", 3)["information"]
+    stored = streams("--num-problems", 3, "--grids", tmp_path / "own")["information"]
+    assert stored["source"] == str(tmp_path / "own")
+    assert stored["told"] == own["told"]
 
 
 def test_grids_belong_to_a_directory(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from motet.data.tiny.mixture import held_out_problems
 from motet.engine import Engine
 from motet.errors import ContextFullError, InputError
 from motet.streams.codec import StreamCodec
-from motet.streams.grid import TOKEN_DTYPE, Tokens
+from motet.streams.grid import TOKEN_DTYPE, Mask, Tokens
 from motet.streams.layout import Layout
 
 PIECE_ROWS = 256
@@ -36,10 +36,14 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True)
 class Passage:
-    """Rows [R, C] that are read together. first_row: the first whose predictions count."""
+    """Rows [R, C] that are read together. first_row: the first whose predictions count.
+
+    learned_RC: the cells that are targets; None if every cell of a sampled channel is one.
+    """
 
     tokens_RC: Tokens
     first_row: int
+    learned_RC: Mask | None = None
 
 
 def read_text(file: Path) -> str:
@@ -118,7 +122,14 @@ def passages_of_grids(path: Path, engine: Engine[Any], model: Path, num_most: in
     dataset.check_fit(engine.codec.layout, tokenizer_sha256(model))
     most = engine.runtime.context_rows
     grids = islice(dataset.read(), num_most)
-    return [_passage(grid.tokens_RC[:most], engine.codec.layout) for grid in grids]
+    first_row = max(dataset.num_opening_rows, 1) - 1
+    return [
+        Passage(
+            grid.tokens_RC[:most], first_row,
+            None if grid.learned_RC is None else grid.learned_RC[:most],
+        )
+        for grid in grids
+    ]  # fmt: skip
 
 
 def _passage(tokens_RC: Tokens, layout: Layout) -> Passage:

@@ -231,6 +231,16 @@ def test_what_lm_evaluation_harness_sends_is_answered(server: str) -> None:
     assert answers["choices"][0]["text"] == reply["choices"][0]["message"]["content"]
 
 
+def test_no_torch_is_needed(questions: Path) -> None:
+    code = (
+        "import sys; from motet.cli.main import invoke\n"
+        f"assert invoke(['eval', 'jsonl', 'motet-tiny', {str(questions)!r}, '--limit', '1']) == 0\n"
+        "assert not {'torch', 'transformers', 'pyarrow', 'matplotlib'} & set(sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.slow
 def test_a_run_that_was_killed_goes_on(questions: Path, tmp_path: Path, run: Any) -> None:
     output = tmp_path / "r.jsonl"

@@ -50,15 +50,18 @@ def measure_information(
 ) -> list[Told]:
     """Every sampled channel against each other channel, and against all others together.
 
-    Channels that say nothing in `passages` are left out. `advance` is called after each passage.
+    Cells that are no targets do not count, and channels that say nothing are left out. `advance` is
+    called after each passage.
     """
     layout = engine.codec.layout
     hidings = _hidings(layout)
     losses: dict[tuple[int, ...], list[NDArray[np.float64]]] = {hiding: [] for hiding in hidings}
     spoken: list[NDArray[np.bool_]] = []
     for passage in passages:
-        said_RX = passage.tokens_RC[1:, layout.sampled_indices][passage.first_row :]
-        spoken.append(said_RX != engine.codec.silence_id)
+        counts_RC = passage.tokens_RC != engine.codec.silence_id
+        if passage.learned_RC is not None:
+            counts_RC = counts_RC & passage.learned_RC
+        spoken.append(counts_RC[1:, layout.sampled_indices][passage.first_row :])
         for hiding in hidings:
             losses[hiding].append(_losses(engine, passage, hiding))
         advance()
