@@ -132,6 +132,7 @@ class _Folding:
     cuts: list[Cut] = field(default_factory=list)
 
     def take(self, entry: Entry) -> None:
+        """Go on by one event; JournalError if rows are missing."""
         match read_server_event(entry.json):
             case Rows(rows=rows):
                 for row in rows:
