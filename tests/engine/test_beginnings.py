@@ -70,6 +70,24 @@ def check_sharing() -> list[int]:
     return shared
 
 
+def test_a_short_session_shares_with_one_that_was_longer_than_it_may_become() -> None:
+    alone, sharing = engine_with(0), engine_with(1 << 28)
+    long = [*TALKS[1], Past("user", "And then? " * 20)]
+    rows = []
+    for engine in (alone, sharing):
+        talk(engine, long)
+        beginning = history_rows(engine.codec, TALKS[0])
+        room = len(beginning) + 20
+        assert room < len(history_rows(engine.codec, long))
+        session = engine.open(engine.settings(), context_rows=room, beginning=beginning)
+        session.give("Hm?", feed=Feed.PREFILL)
+        engine.finish([session])
+        assert session.state.max_rows == room
+        rows.append(session.rows)
+    assert rows[0] == rows[1]
+    assert sharing.beginnings.num_rows > 0
+
+
 def test_shared_beginnings_are_bit_identical() -> None:
     shared = check_sharing()
     system = len(history_rows(embedded().codec, TALKS[0][:1])) + 1

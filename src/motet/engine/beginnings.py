@@ -85,8 +85,10 @@ class Beginnings(Generic[StateT]):
             return None
         found = self._kept.pop(place)
         self._kept.append(found)
-        state = found.state.fork(max_rows)
+        state = found.state.fork(max(max_rows, found.state.num_rows))
         self._runtime.truncate(state, num_common)
+        if state.max_rows > max_rows:  # it was longer than what is asked for may become
+            state = state.fork(max_rows)
         self.num_hits, self.num_rows = self.num_hits + 1, self.num_rows + num_common
         return state
 
