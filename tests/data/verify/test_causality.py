@@ -66,6 +66,15 @@ def test_what_is_announced_or_never_explained_is_no_fault() -> None:
     ]
 
 
+def test_what_is_computed_in_words_is_no_fault() -> None:
+    doubts = silent(16) + "47|+|38|=|85"
+    words = silent(7) + "That| is| 47| and| 38|, or| 85"
+    assert kinds(table_of(QUESTION, "", words, doubts)) == []
+    assert kinds(table_of(QUESTION, "", silent(7) + "It| is| 85", doubts)) == [
+        ("uncomputed", "Think", 9)
+    ]
+
+
 def test_words_that_imply_a_number_make_it_known() -> None:
     question = "Half| a| dozen| in| a| week|?$"
     assert check_causality(table_of(question, "", silent(8) + "12|/|2|=|6, |7")) == []

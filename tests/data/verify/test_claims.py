@@ -60,6 +60,11 @@ def test_what_is_right(text: str) -> None:
         ("1000 * 1000 = 1,000,001", 1_000_000),
         ("7 = 3 + 3", 6),
         ("1) 2+3=6", 5),
+        ("5 sites x 5 birds/site = 45 different birds", 25),
+        ("50€ - 25€ = 52€", 25),
+        ("$8/card * 2 cards = $18", 16),
+        ("17/3 = 5", Fraction(17, 3)),
+        ("3 boys + 4 girls = 8 children", 7),
     ],
 )
 def test_what_is_wrong(text: str, expected: int | Fraction | None) -> None:
@@ -87,6 +92,7 @@ def test_what_is_rounded(text: str) -> None:
         "2 hours + 30 minutes = 150 minutes", "25 cents * 4 = $1", "3 dozen + 2 = 38",
         "3 1/2 = 3.5", "if a == 3*4", "a <= 3*4", "5/0 = 0", "9^99999 = 1", "3 < 4 = 5",
         "apples - 5 + 3 = 8", "(1/2) 278 + 11 = 150", "32 / 96 * 100% = 33.3",
+        "1.2 x 100% = 120", "2/3 = 40 apples", "75 = (3/2)s", "180 minutes / 60 = 2 hours",
         "The answer is 12.", "at 5:30 = late", "3 + = 4", "1+1=", "=", "->", "a: b -> c", ": -> 5",
     ],
 )  # fmt: skip

@@ -12,9 +12,10 @@ sampled channel must by then have been read or computed:
     Think         47            38 47+38=85     47 is said before it can be known: unread
     Output                      85              nobody had computed 85: uncomputed
 
-No faults, but worth knowing: a number is `announced` if its own channel computes it later, and
-`unexplained` if nobody ever reads or computes it (a constant, a step in the head). Names are held
-to the first rule only. Words alone cannot be judged so; for them there is `motet.corpora.judge`.
+No faults, but worth knowing: a number is `announced` if its own channel computes it later or has
+said in the same line what it is made of, and `unexplained` if nobody ever reads or computes it (a
+constant, a step in the head). Names are held to the first rule only. Words alone cannot be judged
+so; for them there is `motet.corpora.judge`.
 """
 
 from __future__ import annotations
@@ -91,8 +92,9 @@ class _Reader:
                 )
         if self._is_early_answer(number):
             return self._finding(number, "answer", f"{said}, the answer, before the User has ended")
-        if any(worked.channel == number.channel for worked in self._worked_to[value]):
-            text = f"{said}, which is computed after it"
+        own = any(worked.channel == number.channel for worked in self._worked_to[value])
+        if own or any(self._is_worked_in_words(one, number) for one in worked):
+            text = f"{said}, which is computed after it, or in words"
             return self._finding(number, "announced", text, is_fault=False)
         for one in worked:
             operands = (self._by_value[operand.value] for operand in one.claim.operands)
@@ -171,6 +173,20 @@ class _Reader:
             and worked.last_row + self._lag > number.first_row
             and worked.last_row < next_row
         ]
+
+    def _is_worked_in_words(self, worked: Worked, number: Mention) -> bool:
+        """Whether its own channel says just before what it is made of: "100+36 coins, or 136"."""
+        message, start = number.place
+        text = self._mentions.messages[number.channel][message].text
+        line = text.rfind("\n", 0, start) + 1
+        said = {
+            other.value
+            for other in self._mentions.numbers
+            if other.channel == number.channel
+            and other.place[0] == message
+            and line <= other.place[1] < start
+        }
+        return {operand.value for operand in worked.claim.operands} <= said
 
     def _user_begins(self) -> Iterator[int]:
         for channel, is_input in enumerate(self._mentions.is_input):

@@ -169,7 +169,8 @@ def _side_after(said: Sequence[Symbol], start: int) -> Side | None:
     if not rest or rest[0].kind is Kind.CLOSE:
         return side
     if rest[0].kind is Kind.WORD:
-        return side.with_following(rest)
+        is_unknown = rest[0].start == side.end and len(rest[0].text) == 1  # "75 = (3/2)s"
+        return None if is_unknown else side.with_following(rest)
     goes_on = len(rest) > 1
     is_dash = rest[0].text in ("-", "/") and goes_on and is_unit(rest[1])  # "a 3-page letter"
     is_mark = rest[0].kind is Kind.OPERATOR and not goes_on

@@ -3,7 +3,7 @@
     sum      product (("+" | "-") product)*
     product  power (("*" | "/" | "of" | nothing before a bracket) power)*
     power    ["-"] operand ["^" operand]
-    operand  [currency] number ["%"] [unit] | "(" sum ")"
+    operand  [currency] number ["%"] [currency] [unit] | "(" sum ")"
 
 A unit is one or two words of two letters and more ("48 clips / 2"); one letter is a variable, whose
 value nobody knows.
@@ -101,6 +101,9 @@ class Reader:
         if (following := self._here()) is not None and following.kind is Kind.PERCENT:
             self.place += 1
             value *= self.percent
+        if (following := self._here()) is not None and following.kind is Kind.CURRENCY:
+            self.units.add(following.text)
+            self.place += 1
         self._skip_unit()
         return value
 
@@ -118,8 +121,8 @@ class Reader:
         return value
 
     def _skip_unit(self) -> None:
-        """Pass over "clips", "years old", "GB/minute" if the calculation goes on or ends there."""
-        for num_words in (1, 2):
+        """Pass over "clips", "years old", "GB/minute", "/card" if a calculation goes on after it."""
+        for num_words in (0, 1, 2):
             words = self.symbols[self.place : self.place + num_words]
             if len(words) < num_words or not all(map(is_unit, words)):
                 return
@@ -127,8 +130,9 @@ class Reader:
             if self._is_per(after):
                 after += 2
             following = self.symbols[after : after + 1]
-            if not following or following[0].kind in (Kind.OPERATOR, Kind.CLOSE):
-                self.units.add(words[0].text.rstrip("s"))
+            goes_on = not following or following[0].kind in (Kind.OPERATOR, Kind.CLOSE)
+            if goes_on and after > self.place:
+                self.units |= {word.text.rstrip("s") for word in words[:1]}
                 self.place = after
                 return
 

@@ -1,7 +1,8 @@
 """The two sides of an equals sign, and whether they are the same.
 
 A result may be rounded: to the decimals it has, or more freely where the text says "about". Where
-the sides differ and so do the units ("2 hours + 30 minutes = 150 minutes"), nothing is judged.
+the sides differ and units may be converted ("2 hours + 30 minutes = 150 minutes") nothing is
+judged.
 """
 
 from __future__ import annotations
@@ -101,8 +102,13 @@ def judge(left: Side, right: Side) -> tuple[Verdict, Fraction] | None:
         return Verdict.RIGHT, expected
     if not right.is_calculated and _is_rounded(left.value, right):
         return Verdict.ROUNDED, expected
-    is_unsure = _may_be_converted(left, right) or _is_in_percent(left, right)
+    is_unsure = _may_be_converted(left, right) or _is_in_percent(left, right) or _is_share(left)
     return None if is_unsure else (Verdict.WRONG, expected)
+
+
+def _is_share(left: Side) -> bool:
+    """ "2/3 = 40 apples" is said of a part of something: no calculation that is wrong."""
+    return left.operators == {"/"} and abs(left.value) < 1
 
 
 def _judge_remainder(left: Side, right: Side) -> tuple[Verdict, Fraction] | None:
@@ -132,12 +138,11 @@ def _is_rounded(exact: Fraction, right: Side) -> bool:
 def _is_in_percent(left: Side, right: Side) -> bool:
     """ "32 / 96 * 100% = 33.3" means percent, and "20% * 50 = 1000" does not."""
     has_hundred = any(number.value == 100 for number in left.numbers)
-    return has_hundred and left.plain != left.value and _is_rounded(left.plain, right)
+    is_so = left.plain == right.value or _is_rounded(left.plain, right)
+    return has_hundred and left.plain != left.value and is_so
 
 
 def _may_be_converted(left: Side, right: Side) -> bool:
+    """Whether two units of the same kind of thing may be meant, or a word that multiplies."""
     units = left.units | right.units
-    if units & _LARGE:
-        return True
-    is_sum = bool((left.operators | right.operators) & {"+", "-"})
-    return len(units) > 1 and (is_sum or bool(units & _CONVERTED))
+    return bool(units & _LARGE) or len(units & _CONVERTED) > 1

@@ -97,6 +97,7 @@ def symbols(line: str) -> list[Symbol]:
 def _symbol(match: re.Match[str], before: list[Symbol], line: str) -> Symbol | None:
     start, end, text = match.start(), match.end(), match[0]
     after_operand = bool(before) and before[-1].kind in _OPERANDS
+    after_unit = len(before) > 1 and before[-1].kind is Kind.WORD and before[-2].kind in _OPERANDS
     match match.lastgroup:
         case "space":
             return None
@@ -105,7 +106,7 @@ def _symbol(match: re.Match[str], before: list[Symbol], line: str) -> Symbol | N
         case "fraction":
             value = Fraction(unicodedata.numeric(text)).limit_denominator(8)
             return Symbol(Kind.NUMBER, start, end, text, value)
-        case "cross" if after_operand:
+        case "cross" if after_operand or after_unit:
             return Symbol(Kind.OPERATOR, start, end, "*")
         case "cross" | "word":
             while end < len(line) and (line[end].isalnum() or line[end] in "_'’"):
