@@ -1,8 +1,9 @@
 """Streams or a sequence? Generates, trains, asks and compares; each part goes on where it stopped.
 
 The models differ in how a worked-out problem is laid out, and in nothing else: the same problems,
-the same words, the same sizes, and the same number of cells computed in training. `once` is a
-model that sees as many conversations as the streams do, which in one channel takes fewer cells.
+the same words, the same sizes, and the same number of cells computed in training. In one channel a
+conversation takes fewer cells, so the same number of them is more passes over the data; `once` is a
+sequence that sees as many conversations as the streams do, `thrice` streams with more cells.
 """
 
 from __future__ import annotations
@@ -41,26 +42,25 @@ class Size:
     problems: int
     questions: int
     steps: int
-    once_steps: int
     warmup_steps: int
     vocabulary: int
     contenders: int
     changes: tuple[str, ...] = ()
 
 
-WHOLE = Size(12_500, 1_050, 800, 180, 50, 1_024, 5)
-SMALL = Size(60, 8, 3, 2, 1, 320, 2, ("model.new.width=16", "model.new.dense_width=16"))
+WHOLE = Size(12_500, 1_050, 800, 50, 1_024, 6)
+SMALL = Size(60, 8, 3, 1, 320, 2, ("model.new.width=16", "model.new.dense_width=16"))
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A model: its name in the table, how its data are arranged, its channels."""
+    """A model: its name in the table, how its data are arranged, its channels, its steps."""
 
     name: str
     title: str
     arrangement: str
     channels: tuple[str, ...]
-    is_once: bool = False
+    share_of_steps: float = 1.0
 
     @property
     def is_sequence(self) -> bool:
@@ -79,7 +79,11 @@ CONTENDERS = (
     ),
     Contender(
         "sequence-once", "a sequence, without Skeptical, each problem once",
-        "sequence-undoubted", (OUTPUT,), is_once=True,
+        "sequence-undoubted", (OUTPUT,), share_of_steps=0.225,
+    ),
+    Contender(
+        "streams-thrice", "four streams, three times the cells", "streams",
+        (USER, OUTPUT, THINK, SKEPTICAL), share_of_steps=3.0,
     ),
 )  # fmt: skip
 
@@ -107,7 +111,7 @@ def generate(out: Path, contender: Contender, size: Size) -> Path:
 
 def train(out: Path, contender: Contender, size: Size, data: Path) -> Path:
     """The trained model."""
-    steps = size.once_steps if contender.is_once else size.steps
+    steps = max(2, round(size.steps * contender.share_of_steps))
     changes = (
         f'name="{contender.name}"',
         f'model.new.tokenizer="{out}/data/streams/tokenizer.json"',
