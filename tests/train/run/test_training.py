@@ -5,16 +5,22 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
+from motet.data.dataset import MadeBy
+from motet.data.grids import GridWriter, TokenGrid, tokenizer_sha256
 from motet.engine import load
 from motet.errors import CheckpointError, DataError, SettingError
+from motet.formats.directory import read_directory
 from motet.train.config import read_config
 from motet.train.run import Outcome, train
 from tests.train.run import little
+from tests.train.run.test_start import base_model
 
 
 def run(folder: Path, out: str = "out", **changes: object) -> Outcome:
@@ -57,16 +63,19 @@ def test_started_again_after_the_end_it_trains_no_more(folder: Path) -> None:
     assert (folder / "out/metrics.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("kind", ["adamw", "muon", "lora with dropout"])
 def test_a_run_that_was_cut_goes_on_to_the_last_bit(
-    folder: Path, optimizer: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = {
-        "optimizer": {"name": optimizer},
+    changes: dict[str, Any] = {
+        "optimizer": {"name": "muon" if kind == "muon" else "adamw"},
         "experts": {"balance_rate": 1e-3},
         "evaluation": {"every_steps": 4, "data": [str(folder / "data")], "num_conversations": 5},
         "log": {"every_steps": 2},
     }
+    if kind == "lora with dropout":  # whose random numbers must go on, too
+        changes["model"] = {"new": None, "start": str(base_model(folder))}
+        changes["method"] = {"kind": "lora", "lora": {"dropout": 0.3, "experts": False}}
     run(folder, "whole", **changes)
 
     class PowerCutError(Exception):
@@ -208,3 +217,62 @@ def test_export_without_training(folder: Path) -> None:
     model = little.weights(folder / "out/last/model.safetensors")
     assert {tensor.dtype for tensor in model.values()} == {torch.float16}
     assert load(folder / "out/last/trained-q8_0.gguf").codec.layout == little.layout()
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "bfloat16"])
+def test_lower_precision_trains(folder: Path, precision: str) -> None:
+    run(folder, "full", schedule={"num_steps": 20, "warmup_steps": 2})
+    run(
+        folder, "low", schedule={"num_steps": 20, "warmup_steps": 2},
+        model={"precision": precision},
+    )  # fmt: skip
+    full, low = (little.lines(folder / name) for name in ("full", "low"))
+    assert low[0]["spoken_loss"] == pytest.approx(full[0]["spoken_loss"], rel=0.02)
+    assert low[0]["spoken_loss"] != full[0]["spoken_loss"]
+    assert low[-1]["spoken_loss"] == pytest.approx(full[-1]["spoken_loss"], rel=0.1)
+    stored = little.weights(folder / "low/checkpoints/checkpoint-20/learned.safetensors")
+    dtypes = {tensor.dtype for name, tensor in stored.items() if "expert_bias" not in name}
+    assert dtypes == {torch.bfloat16 if precision == "bfloat16" else torch.float32}
+    biases = {tensor.dtype for name, tensor in stored.items() if "expert_bias" in name}
+    assert biases == {torch.float32}
+
+
+def test_checkpointed_activations_change_no_bit(folder: Path) -> None:
+    run(folder, "kept")
+    run(folder, "again", model={"gradient_checkpointing": True})
+    keys = ("loss", "grad_norm", "experts/largest_share")
+    kept, again = (
+        [[line[key] for key in keys] for line in little.figures(folder / name)]
+        for name in ("kept", "again")
+    )
+    assert kept == again
+
+
+@pytest.mark.parametrize("packing", ["none", "visible"])
+def test_other_packings_train(folder: Path, packing: str) -> None:
+    run(folder, data={"packing": packing}, schedule={"num_steps": 20, "warmup_steps": 2})
+    lines = little.lines(folder / "out")
+    assert lines[-1]["spoken_loss"] < lines[0]["spoken_loss"]
+    if packing == "none":
+        assert [line["conversations"] for line in lines] == [4 * n for n in range(1, 21)]
+
+
+def test_one_channel_is_the_ordinary_case(folder: Path) -> None:
+    base = base_model(folder)
+    layout = read_directory(base).layout
+    grids = folder / "one"
+    sha256 = tokenizer_sha256(base)
+    with GridWriter(grids, layout, little.vocab_size(), sha256, MadeBy(command=("x",))) as writer:
+        for n in range(20):
+            tokens = np.arange(2, 2 + 8 + n % 5, dtype=np.int32)[:, None]
+            writer.write(TokenGrid(str(n), tokens))
+    run(
+        folder, model={"new": None, "start": str(base)}, layout=None,
+        data={"train": [{"path": str(grids)}]}, optimizer={"lr": 0.02},
+        schedule={"num_steps": 30, "warmup_steps": 0},
+    )  # fmt: skip
+    lines = little.lines(folder / "out")
+    assert lines[-1]["loss"] < 0.5 * lines[0]["loss"]
+    assert "longce_weight" not in lines[0]
+    engine = load(folder / "out/last", runtime="torch")
+    assert engine.codec.layout.num_channels == 1
