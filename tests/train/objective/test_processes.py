@@ -1,6 +1,7 @@
 """One gradient, however a step is divided: 1 process x 4 micro-batches = 2 x 2 = 4 x 1 = at once.
 
-Real processes, joined by gloo, wrapped by torch's own DistributedDataParallel.
+Real processes, joined by gloo, wrapped by torch's own DistributedDataParallel and FSDP2. Logits go
+through the head in pieces, which the backward pass computes again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -17,10 +21,12 @@ from motet.data.token_grid import TokenGrid
 from motet.runtime.torch import MultiStreamModel
 from motet.train.collate import Collator
 from motet.train.objective import LossParts, Objective, ObjectiveConfig
-from tests.tiny import Architecture, Case, make_model
+from tests.tiny import VOCAB_SIZE, Architecture, Case, make_model
 from tests.train.objective.grids import partly_learned, random_grid
 
-CONFIG = ObjectiveConfig(silence_weight=0.3, mean_one=True, probability=0.9)
+CONFIG = ObjectiveConfig(
+    silence_weight=0.3, mean_one=True, probability=0.9, logits_bytes=4 * VOCAB_SIZE * 7
+)
 STEP = 3
 
 # float32 has 6e-8; sums over 25 to 100 targets are taken in another order
@@ -69,6 +75,24 @@ def gradient_of(rank: int, group: distributed.ProcessGroup | None) -> Tensor:
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
+def sharded_gradient(rank: int, size: int) -> Tensor:
+    """With every parameter in pieces on all processes, gathered layer by layer (FSDP2)."""
+    model = make_model(Case(Architecture.LFM2_MOE, 4)).train()
+    model.base.set_experts_implementation("grouped_mm")
+    step = Step(model)
+    line = lines()[rank]
+    num_items = step.objective.num_items(Collator(model.layout, visible=False)([line]))
+    distributed.all_reduce(num_items)
+    mesh = init_device_mesh("cpu", (size,))
+    for layer in model.base.get_decoder().layers:
+        fully_shard(layer, mesh=mesh, reshard_after_forward=True)
+    fully_shard(step, mesh=mesh, reshard_after_forward=True)
+    (step(line, num_items).total * size).backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(isinstance(gradient, DTensor) for gradient in gradients)
+    return torch.cat([gradient.full_tensor().flatten() for gradient in gradients])
+
+
 def _process(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     meeting = (Path(folder) / "meeting").as_uri()
@@ -77,6 +101,7 @@ def _process(rank: int, folder: str) -> None:
         group = distributed.new_group(list(range(size)))
         if rank < size:
             torch.save(gradient_of(rank, group), Path(folder) / f"{rank} of {size}.pt")
+    torch.save(sharded_gradient(rank, 4), Path(folder) / f"{rank} sharded.pt")
     distributed.destroy_process_group()
 
 
@@ -102,12 +127,13 @@ def test_accumulated() -> None:
 
 @pytest.mark.slow
 def test_several_processes(tmp_path: Path) -> None:
-    """Four of one line each, then two of two lines each."""
+    """Four of one line each, two of two lines each, and four that share the parameters."""
     spawn(_process, (str(tmp_path),), nprocs=4)
+    names = [f"{rank} of {size}" for size in (4, 2) for rank in range(size)]
+    names += [f"{rank} sharded" for rank in range(4)]
     expected = at_once()
-    for size in (4, 2):
-        for rank in range(size):
-            assert_same_gradient(torch.load(tmp_path / f"{rank} of {size}.pt"), expected)
+    for name in names:
+        assert_same_gradient(torch.load(tmp_path / f"{name}.pt"), expected)
 
 
 def test_each_divided_by_its_own_targets_would_be_another_gradient() -> None:

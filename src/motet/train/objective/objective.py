@@ -58,8 +58,8 @@ class Objective:
         config, budget = self.config, self.config.logits_bytes
         targets = Targets.of(batch, self.layout, config.silence_weight)
         self_losses_N = None
-        is_long = self._hides and is_long_step(config, self._seed, step)
-        if is_long and len(targets.token_N):
+        if self._hides and is_long_step(config, self._seed, step):
+            # without targets, too: where parameters are sharded, all processes must gather them
             self_losses_N = self_losses(model, batch, targets, self._views, budget)
         hidden_BRCD = model.hidden_of_grids(batch["tokens_BRC"], batch["conversations_BR"])
         losses_N, is_right_N = token_losses(
