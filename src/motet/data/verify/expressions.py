@@ -121,7 +121,7 @@ class Reader:
         return value
 
     def _skip_unit(self) -> None:
-        """Pass over "clips", "years old", "GB/minute", "/card" if a calculation goes on after it."""
+        """Pass over "clips", "years old", "GB/minute", "/card" if a calculation goes on."""
         for num_words in (0, 1, 2):
             words = self.symbols[self.place : self.place + num_words]
             if len(words) < num_words or not all(map(is_unit, words)):
