@@ -128,3 +128,15 @@ def test_a_broken_prompt_is_refused_with_its_place(
 def test_a_prompt_that_is_not_there(reference: str) -> None:
     with pytest.raises(InputError):
         load_prompt(reference)
+
+
+def test_the_prompt_in_the_documentation(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "synthesis.md").read_text("utf-8")
+    path = tmp_path / "plain.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    prompt = load_prompt(str(path))
+    assert "1 to 4 words" in prompt.messages(prompt.draw(Dice(0)))[0]["content"]
+    example = page.partition("```json\n")[2].partition("```")[0]
+    assert (
+        example in load_prompt("problem").messages({"mistake": ""}, "?", "7")[0]["content"] + "\n"
+    )

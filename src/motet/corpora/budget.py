@@ -79,11 +79,7 @@ class Budget:
         async with self._changed:
             await self._changed.wait_for(lambda: self._is_decided(most_tokens))
             if not self._has_room(most_tokens):
-                raise BudgetSpentError(
-                    "budget", expected="room for one more request",
-                    got=f"{self.spent.requests} requests and {self.spent.tokens} tokens spent",
-                    fix="raise it and start again: nothing that was paid for is asked again",
-                )  # fmt: skip
+                raise self.error()
             self.spent += Spending(requests=1)
             self._reserved_tokens += most_tokens
         try:
@@ -103,6 +99,14 @@ class Budget:
                 )  # fmt: skip
             return
         self.spent += Spending(0, prompt_tokens, answer_tokens)
+
+    def error(self) -> BudgetSpentError:
+        """What to say when it does not suffice."""
+        return BudgetSpentError(
+            "budget", expected="room for one more request",
+            got=f"{self.spent.requests} requests and {self.spent.tokens} tokens spent",
+            fix="raise it and start again: nothing that was paid for is asked again",
+        )  # fmt: skip
 
     def _is_decided(self, most_tokens: int) -> bool:
         is_hopeless = not self._has_requests or self._reserved_tokens == 0

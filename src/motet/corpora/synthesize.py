@@ -59,24 +59,24 @@ async def synthesize(
     """
     numbers = _numbers(plan, attempts)
     running: set[asyncio.Task[Attempt | Unfinished]] = set()
-    spent: BudgetSpentError | None = None
+    is_spent = False
     try:
         while True:
             while (
-                spent is None
+                not is_spent
                 and len(running) < min(concurrency, num_wanted - attempts.num_kept)
                 and (number := next(numbers, None)) is not None
             ):
                 work = write_conversation(asker, plan.task(number), plan.num_mends)
                 running.add(asyncio.create_task(work))
             if not running:
-                return spent
+                return asker.budget.error() if is_spent else None
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 made = task.result()
                 if isinstance(made, Unfinished):
                     attempts.add_cost(made.spending.to_json())
-                    spent = made.reason
+                    is_spent = True
                 else:
                     attempts.add(made)
                     advance(made)

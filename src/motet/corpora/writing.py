@@ -44,7 +44,6 @@ class Unfinished:
     """A task that the budget did not suffice for; what it has cost by then."""
 
     spending: Spending
-    reason: BudgetSpentError
 
 
 async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attempt | Unfinished:
@@ -57,8 +56,8 @@ async def write_conversation(asker: Asker, task: Task, num_mends: int) -> Attemp
         except RefusedError as refused:
             facts.spending += Spending(requests=1)
             return Attempt(task.number, Dropped.NOT_TAKEN, str(refused), facts.to_json())
-        except BudgetSpentError as error:
-            return Unfinished(facts.spending, error)
+        except BudgetSpentError:
+            return Unfinished(facts.spending)
         facts.num_answers += 1
         facts.spending += answer.spending
         try:
