@@ -125,7 +125,12 @@ class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
         return (loss, parts) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> Optimizer:
-        """See `build_optimizer`."""
+        """See `build_optimizer`; SettingError if muon would get parts of matrices."""
+        if self.is_sharded and self.config.optimizer.name == "muon":
+            raise SettingError(
+                "optimizer.name", expected="adamw, where weights are sharded", got="muon",
+                fix="muon needs whole matrices: train with data parallelism, or with adamw",
+            )  # fmt: skip
         if self.optimizer is None:
             self.optimizer = build_optimizer(model or self.model, self.config.optimizer)
         return self.optimizer

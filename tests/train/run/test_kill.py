@@ -183,6 +183,19 @@ def test_two_processes_train_as_one_and_go_on_to_the_last_bit(folder: Path) -> N
 
 
 @pytest.mark.slow
+def test_asked_in_one_process_both_stop_after_the_same_step(folder: Path) -> None:
+    out = folder / "out"
+    with started(folder, "out", *HALVES, size=2) as processes:
+        wait_for(lambda: num_lines(out) >= 3)
+        assert processes[1].pid is not None
+        os.kill(processes[1].pid, signal.SIGTERM)
+        for process in processes:
+            process.join(timeout=60)
+        assert [process.exitcode for process in processes] == [130, 130]
+    assert (out / f"checkpoints/checkpoint-{num_lines(out)}").is_dir()
+
+
+@pytest.mark.slow
 def test_when_the_launcher_is_killed_nobody_is_left(folder: Path) -> None:
     arguments = command(folder, "out", *HALVES, "--processes", "2")
     log = folder / "launch.log"

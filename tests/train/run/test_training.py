@@ -282,3 +282,13 @@ def test_one_channel_is_the_ordinary_case(folder: Path) -> None:
     assert "longce_weight" not in lines[0]
     engine = load(folder / "out/last", runtime="torch")
     assert engine.codec.layout.num_channels == 1
+
+
+def test_muon_is_refused_where_weights_are_sharded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from motet.train.trainer import StreamTrainer
+
+    monkeypatch.setattr(StreamTrainer, "is_sharded", True)
+    with pytest.raises(SettingError, match="adamw, where weights are sharded, got muon"):
+        run(folder, optimizer={"name": "muon"})

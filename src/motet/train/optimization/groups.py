@@ -11,7 +11,6 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from motet.errors import SettingError
 from motet.train.config.optimization import OptimizerConfig
 from motet.train.optimization.muon import ADAMW, MUON, Muon
 
@@ -21,10 +20,7 @@ _NOT_MATRICES = ("embed", "lm_head", "gate.weight", "conv.conv", "trainable_toke
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """The optimizer of all parameters of `model` that learn.
-
-    SettingError if muon meets sharded parameters: it needs whole matrices.
-    """
+    """The optimizer of all parameters of `model` that learn; muon needs whole matrices."""
     learned = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     matrices = [p for name, p in learned if _is_matrix(name, p)]
     others = [p for name, p in learned if not _is_matrix(name, p)]
@@ -32,10 +28,6 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     if config.name == "adamw":
         decaying = {"params": matrices, "weight_decay": config.weight_decay}
         return AdamW([decaying, {"params": others, "weight_decay": 0.0}], **adam)
-    if any(hasattr(parameter, "full_tensor") for _, parameter in learned):
-        raise SettingError(
-            "optimizer.name", expected="adamw, where parameters are sharded", got="muon"
-        )
     return Muon(
         [
             {"params": matrices, "rule": MUON, "lr": config.muon_lr, "momentum": config.momentum,
