@@ -59,20 +59,55 @@ def test_never_more_logits_than_allowed(with_gradient: bool) -> None:
     assert largest.numel == 500 * V
 
 
-def test_pieces_are_computed_twice_the_whole_once() -> None:
-    calls: list[int] = []
-    head, hidden, tokens = problem(10)
+class _Counting(nn.Module):
+    """A head that remembers how many cells went through it at once."""
 
-    def counting(x: Tensor) -> Tensor:
-        calls.append(len(x))
-        out: Tensor = head(x)
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.sizes.append(len(x))
+        out: Tensor = self.head(x)
         return out
 
-    for cells_at_once, expected in ((10, [10]), (5, [5, 5, 5, 5])):
-        calls.clear()
-        losses, _ = token_losses(counting, hidden, tokens, V, 4 * V * cells_at_once)
-        losses.sum().backward()
-        assert calls == expected
+
+@pytest.mark.parametrize(("cells_at_once", "sizes"), [(10, [10]), (5, [5, 5, 5, 5])])
+def test_pieces_are_computed_twice_the_whole_once(cells_at_once: int, sizes: list[int]) -> None:
+    linear, hidden, tokens = problem(10)
+    head = _Counting(linear)
+    losses, _ = token_losses(head, hidden, tokens, V, 4 * V * cells_at_once)
+    losses.sum().backward()
+    assert head.sizes == sizes
+
+
+@pytest.mark.parametrize("cells_at_once", [10, 3])
+def test_the_head_is_called_once(cells_at_once: int) -> None:
+    """Whatever the pieces: what gathers sharded parameters hangs on the call."""
+    head, hidden, tokens = problem(10)
+    calls: list[str] = []
+    head.register_forward_pre_hook(lambda *_: calls.append("before"))
+    head.register_forward_hook(lambda *_: calls.append("after"))
+    losses, _ = token_losses(head, hidden, tokens, V, 4 * V * cells_at_once)
+    losses.sum().backward()
+    assert calls == ["before", "after"]
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_the_head_is_itself_again(patched: bool) -> None:
+    """Also after an error, and if its forward had been set by someone else."""
+    head, hidden, tokens = problem(4)
+    if patched:
+        own = head.forward
+        head.forward = lambda x: own(x)  # type: ignore[method-assign]
+    expected = head(hidden)
+    before = dict(vars(head))
+    token_losses(head, hidden, tokens, V, 4 * V * 2)
+    with pytest.raises(RuntimeError):
+        token_losses(head, hidden[:, :3], tokens, V, 4 * V * 2)
+    assert vars(head) == before
+    assert torch.equal(head(hidden), expected)
 
 
 def test_dropout_in_the_head_is_the_same_when_computed_again() -> None:

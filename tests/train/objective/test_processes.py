@@ -76,18 +76,27 @@ def gradient_of(rank: int, group: distributed.ProcessGroup | None) -> Tensor:
 
 
 def sharded_gradient(rank: int, size: int) -> Tensor:
-    """With every parameter in pieces on all processes, gathered layer by layer (FSDP2)."""
+    """With every parameter in pieces on all processes, gathered where it is used (FSDP2).
+
+    Sharded as accelerate does it: each layer; embedding, final norm and head together, which stay
+    gathered after the forward; what is left. The second of two steps, which finds what the first
+    one left behind.
+    """
     model = make_model(Case(Architecture.LFM2_MOE, 4)).train()
     model.base.set_experts_implementation("grouped_mm")
     step = Step(model)
     line = lines()[rank]
     num_items = step.objective.num_items(Collator(model.layout, visible=False)([line]))
     distributed.all_reduce(num_items)
-    mesh = init_device_mesh("cpu", (size,))
-    for layer in model.base.get_decoder().layers:
+    mesh, decoder = init_device_mesh("cpu", (size,)), model.base.get_decoder()
+    for layer in decoder.layers:
         fully_shard(layer, mesh=mesh, reshard_after_forward=True)
-    fully_shard(step, mesh=mesh, reshard_after_forward=True)
-    (step(line, num_items).total * size).backward()
+    tail = [decoder.embedding_norm, decoder.embed_tokens, model.base.get_output_embeddings()]
+    fully_shard(tail, mesh=mesh, reshard_after_forward=False)
+    fully_shard(step, mesh=mesh)
+    for _ in range(2):
+        model.zero_grad()
+        (step(line, num_items).total * size).backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert all(isinstance(gradient, DTensor) for gradient in gradients)
     return torch.cat([gradient.full_tensor().flatten() for gradient in gradients])

@@ -145,7 +145,13 @@ class MultiStreamModel(nn.Module):
         hidden_BTD: Tensor = output.last_hidden_state
         return hidden_BTD
 
+    @property
+    def head_module(self) -> nn.Module:
+        """What computes logits, adapters included."""
+        module: nn.Module = self.base.get_output_embeddings()
+        return module
+
     def head(self, hidden: Tensor) -> Tensor:
         """Logits [..., V] of hidden states [..., D]."""
-        logits: Tensor = self.base.get_output_embeddings()(hidden)
+        logits: Tensor = self.head_module(hidden)
         return logits

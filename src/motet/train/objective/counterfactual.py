@@ -62,7 +62,9 @@ def self_losses(
             index_M, hidden_MD = _predicting(model, batch, targets, alike)
             token_M = targets.token_N[index_M]
             vocab_size = model.config.vocab_size
-            losses_M, _ = token_losses(model.head, hidden_MD, token_M, vocab_size, logits_bytes)
+            losses_M, _ = token_losses(
+                model.head_module, hidden_MD, token_M, vocab_size, logits_bytes
+            )
             if losses_N is None:
                 losses_N = losses_M.new_zeros(len(targets.token_N))
             losses_N[index_M] = losses_M

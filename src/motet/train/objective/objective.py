@@ -63,7 +63,7 @@ class Objective:
             self_losses_N = self_losses(model, batch, targets, self._views, budget)
         hidden_BRCD = model.hidden_of_grids(batch["tokens_BRC"], batch["conversations_BR"])
         losses_N, is_right_N = token_losses(
-            model.head, targets.predicted_from(hidden_BRCD), targets.token_N,
+            model.head_module, targets.predicted_from(hidden_BRCD), targets.token_N,
             model.config.vocab_size, budget,
         )  # fmt: skip
         counts_N, w_N = targets.weight_N.to(losses_N), None
