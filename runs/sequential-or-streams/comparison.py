@@ -3,7 +3,7 @@
 The models differ in how a worked-out problem is laid out, and in nothing else: the same problems,
 the same words, the same sizes, and the same number of cells computed in training. In one channel a
 conversation takes fewer cells, so the same number of them is more passes over the data; `once` is a
-sequence that sees as many conversations as the streams do, `thrice` streams with more cells.
+sequence that sees as many conversations as the streams do, `twice` streams with more cells.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ CONTENDERS = (
         "sequence-undoubted", (OUTPUT,), share_of_steps=0.225,
     ),
     Contender(
-        "streams-thrice", "four streams, three times the cells", "streams",
-        (USER, OUTPUT, THINK, SKEPTICAL), share_of_steps=3.0,
+        "streams-twice", "four streams, twice the cells", "streams",
+        (USER, OUTPUT, THINK, SKEPTICAL), share_of_steps=2.0,
     ),
 )  # fmt: skip
 
