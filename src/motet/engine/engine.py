@@ -18,6 +18,7 @@ from typing import Generic, NamedTuple
 
 from motet.engine.beginnings import Beginnings
 from motet.engine.context import Context
+from motet.engine.draws import draw_many
 from motet.engine.history import check_beginning
 from motet.engine.marks import Marks
 from motet.engine.reading import Reading, plan
@@ -117,6 +118,7 @@ class Engine(Generic[StateT]):
         A session that fails alone, such as by logits that are no numbers, says so in its entry and
         the others go on. What fails for all (no memory) is raised, and no session has changed.
         """
+        _draw_ahead(sessions)
         readings: list[Reading[StateT]] = []
         stepped: list[Stepped[StateT]] = []
         opening = [s for s in sessions if s.is_opening and s.waiting.prefills and s.is_active]
@@ -257,3 +259,16 @@ class Engine(Generic[StateT]):
     def resume(self, path: str | Path) -> Session[StateT]:
         """The session that `save` wrote, ready to go on; StateError if the file is unfit."""
         return load_session(Path(path), self.runtime, self.codec)
+
+
+def _draw_ahead(sessions: Sequence[Session[StateT]]) -> None:
+    """Draw what the next rows of all these sessions have to draw, all together."""
+    asked = []
+    for session in sessions:
+        session.sampler.drawn = {}
+        if len(sessions) > 1 and session.is_active:
+            asked += [(session.sampler, *wish) for wish in session.wishes().items()]
+    ids = draw_many([wish for _, _, wish in asked])
+    for (sampler, channel, _), token_id in zip(asked, ids, strict=True):
+        if token_id is not None:
+            sampler.drawn[channel] = token_id

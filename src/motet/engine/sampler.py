@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from motet.engine.draws import Wish
 from motet.engine.sampling import (
     Dice,
     Logits,
@@ -26,10 +27,14 @@ from motet.streams.grid import TOKEN_DTYPE
 
 
 class Sampler:
-    """Makes next rows. What it knows of the past is the transcript; its dice need to know none."""
+    """Makes next rows. What it knows of the past is the transcript; its dice need to know none.
+
+    drawn: by channel, what was drawn ahead for the next row, for what `wishes` asked.
+    """
 
     def __init__(self, codec: StreamCodec, settings: Settings) -> None:
         self.dice = Dice(settings.seed, codec.layout.num_channels)
+        self.drawn: dict[int, int] = {}
         self._codec = codec
         self._settings = settings
         self._columns = {c: n for n, c in enumerate(codec.layout.sampled_indices)}
@@ -50,6 +55,22 @@ class Sampler:
             for sampling in self._sampling_C
         ]
 
+    def wishes(
+        self, logits_XV: Logits, transcript: Transcript, waiting: Waiting
+    ) -> dict[int, Wish]:
+        """By channel, the draws of the next row that are more than taking the likeliest token."""
+        return {
+            channel: Wish(
+                self._penalised(logits_XV[column, : self._codec.vocab_size], channel, transcript),
+                self._sampling_C[channel],
+                self.dice.roll(len(transcript.rows), channel),
+            )
+            for channel, column in self._columns.items()
+            if self._sampling_C[channel].temperature > 0.0
+            and not waiting.queues[channel]
+            and not self._rests(channel, transcript)
+        }
+
     def next_row(self, logits_XV: Logits, transcript: Transcript, waiting: Waiting) -> Block:
         """The row after those of `transcript`: what is queued, silence, or drawn."""
         layout = self._codec.layout
@@ -58,30 +79,43 @@ class Sampler:
         logprobs = None
         best_X = logits_XV[:, : self._codec.vocab_size].argmax(axis=1).tolist()
         for channel, queue in enumerate(waiting.queues):
-            is_held = channel == layout.output_index and transcript.marks.is_held
             if queue:
                 tokens[0, channel] = queue[0].token_id
-            elif channel in self._silent or is_held:
+            elif self._rests(channel, transcript):
                 tokens[0, channel] = self._silence_id
             else:
                 column = self._columns[channel]
                 logits_V = logits_XV[column, : self._codec.vocab_size]
-                token_id = self._draw(logits_V, best_X[column], channel, transcript)
+                token_id = self.drawn.get(channel)
+                if token_id is None:
+                    token_id = self._draw(logits_V, best_X[column], channel, transcript)
                 tokens[0, channel], given[0, channel] = token_id, False
                 if channel == layout.output_index and self._settings.top_logprobs is not None:
                     logprobs = logprobs_of(logits_V, token_id, self._settings.top_logprobs)
+        self.drawn = {}
         starts = (0,) if prompt and prompt[0].starts_turn else ()
         return Block(tokens, given, starts, (0,) if prompt else (), logprobs)
 
     def _draw(self, logits_V: Logits, best: int, channel: int, transcript: Transcript) -> int:
         """Draw a token id; best: the likeliest one, which nothing below may have to change."""
-        settings, silence_id, end_id = self._settings, self._codec.silence_id, self._codec.end_id
-        sampling = self._sampling_C[channel]
+        silence_id = self._codec.silence_id
         if self._is_plain_C[channel] and (
             best != silence_id or transcript.turn.silence_penalty(channel) == 0.0
         ):
             check_finite(logits_V[best])
             return best
+        uniform = self.dice.roll(len(transcript.rows), channel)
+        penalised_V = self._penalised(logits_V, channel, transcript)
+        return sample(penalised_V, self._sampling_C[channel], uniform)
+
+    def _rests(self, channel: int, transcript: Transcript) -> bool:
+        """Whether a channel says nothing if nothing is put into it."""
+        is_held = channel == self._codec.layout.output_index and transcript.marks.is_held
+        return is_held or channel in self._silent
+
+    def _penalised(self, logits_V: Logits, channel: int, transcript: Transcript) -> Logits:
+        settings, silence_id, end_id = self._settings, self._codec.silence_id, self._codec.end_id
+        sampling = self._sampling_C[channel]
         said, drawn = transcript.said[channel], transcript.drawn[channel]
         presence, frequency = sampling.presence_penalty, sampling.frequency_penalty
         logits_V = penalise_repetition(logits_V, said, sampling.repetition_penalty)
@@ -91,4 +125,4 @@ class Sampler:
             logits_V = penalise_silence(logits_V, silence_id, penalty)
         if settings.ignore_end and end_id is not None:
             logits_V = forbid(logits_V, end_id)
-        return sample(logits_V, sampling, self.dice.roll(len(transcript.rows), channel))
+        return logits_V

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from motet.engine.context import Context
+from motet.engine.draws import Wish
 from motet.engine.marks import Marks
 from motet.engine.message import Message, check_ids, check_message, message_tokens
 from motet.engine.sampler import Sampler
@@ -150,6 +151,12 @@ class Session(View[StateT]):
         self.marks.continued_at.append(row)
         self.turn.go_on()
         self.stopped_by, self.is_stopping = None, False
+
+    def wishes(self) -> dict[int, Wish]:
+        """By channel, what the next row has to draw; nothing if it is no row to be sampled."""
+        if self.is_stopping or self.waiting.prefills or self.logits_XV is None or self.is_behind:
+            return {}
+        return self.sampler.wishes(self.logits_XV, self.transcript, self.waiting)
 
     def next_block(self, max_rows: int) -> Block | None:
         """The rows to read next, of a long prefill at most `max_rows`.
