@@ -127,6 +127,12 @@ def test_planted_mistakes_are_counted_apart() -> None:
     assert unhurt.counts == {"wrong": 1, "right": 1, "unhurt": 1}
 
 
+def test_a_result_that_was_broken_off_is_not_judged() -> None:
+    assert check_arithmetic(table_of("a$", "", "9+5=|1|$")).counts == {}
+    assert check_arithmetic(table_of("a$", "", "9+5=|1|.$")).counts == {"wrong": 1}
+    assert check_arithmetic(table_of("a$", "", "9+5=|2|$")).counts == {"wrong": 1}
+
+
 def test_what_the_user_says_is_not_judged() -> None:
     assert check_arithmetic(table_of("Is 3+4=8 right?$", "")).findings == []
 

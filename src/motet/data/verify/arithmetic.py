@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from motet.data.table import Table
-from motet.data.verify.claims import find_claims
+from motet.data.table import Message, Table
+from motet.data.verify.claims import Claim, find_claims
 from motet.data.verify.finding import Check, Finding
 from motet.data.verify.messages import messages_of
 from motet.data.verify.sides import Verdict
@@ -39,19 +39,22 @@ def check_arithmetic(table: Table) -> Arithmetic:
             continue
         for message in messages_of(table, number):
             for claim in find_claims(message.text):
-                rows = range(message.row_of(claim.start), message.row_of(claim.end - 1) + 1)
+                if _is_broken_off(message, claim):
+                    continue
                 if claim.verdict is not Verdict.WRONG:
                     found.counts[claim.verdict.value] += 1
                     continue
-                is_planted = bool(planted & set(rows))
+                meant = planted & set(_rows_of_line(message, claim))
+                is_planted = bool(meant)
                 kind = "planted" if is_planted else "wrong"
                 found.counts[kind] += 1
-                met |= planted & set(rows)
+                met |= meant
                 said = message.text[claim.start : claim.end][:_MOST_SHOWN]
                 what = f"{said!r}, and it is {show(claim.expected)}"
+                row = message.row_of(claim.end - 1)
                 found.findings.append(
                     Finding(
-                        Check.ARITHMETIC, kind, table.id, what, channel.name, rows[-1],
+                        Check.ARITHMETIC, kind, table.id, what, channel.name, row,
                         is_fault=not is_planted,
                     )
                 )  # fmt: skip
@@ -62,6 +65,22 @@ def check_arithmetic(table: Table) -> Arithmetic:
             Finding(Check.ARITHMETIC, "unhurt", table.id, what, None, row, is_fault=False)
         )
     return found
+
+
+def _is_broken_off(message: Message, claim: Claim) -> bool:
+    """Whether the message ends in the middle of the right result: somebody was interrupted."""
+    said = message.text[claim.results[-1].start : claim.end]
+    is_last = claim.end == len(message.text)
+    right = show(claim.expected)
+    return is_last and claim.verdict is Verdict.WRONG and right.startswith(said) and right != said
+
+
+def _rows_of_line(message: Message, claim: Claim) -> range:
+    """The rows in which the line is said that a claim stands in, the newline after it included."""
+    start = message.text.rfind("\n", 0, claim.start) + 1
+    end = message.text.find("\n", claim.end)
+    end = len(message.text) - 1 if end < 0 else end
+    return range(message.row_of(start), message.row_of(end) + 1)
 
 
 def show(value: Fraction) -> str:
