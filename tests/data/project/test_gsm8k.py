@@ -14,7 +14,7 @@ from motet.data.project.gsm8k import GSM8KProjection
 from motet.data.project.projecting import LeftOut
 from motet.data.project.sheet import LAG
 from motet.data.project.solution import Line, falsified, read_solution
-from motet.data.table import Table
+from motet.data.table import Cell, Table
 from motet.errors import DataError
 
 CLIPS = {
@@ -164,6 +164,15 @@ def test_who_is_right_says_so(seed: int) -> None:
     assert "1000/50=20 weeks" in think.replace(" 1000", "1000")
 
 
+def test_a_result_that_is_said_before_its_step_is_not_falsified() -> None:
+    answer = "It is 8 since 2*4=<<2*4=8>>8.\nThen 8+1=<<8+1=9>>9.\n#### 9"
+    for seed in range(20):
+        table = project({"question": "?", "answer": answer}, 1.0, seed)
+        (row,) = table.meta["planted"]
+        assert table.messages("Think")[0].count("2*4=8") == 1
+        assert table.rows[row][2] not in (None, Cell(" 8+1=9."))
+
+
 def test_the_same_seed_the_same_table() -> None:
     assert project(PRICES, 0.5, 3) == project(PRICES, 0.5, 3)
     assert len({str(project(PRICES, 1.0, seed).rows) for seed in range(8)}) > 3
@@ -173,6 +182,7 @@ def test_the_same_seed_the_same_table() -> None:
     ("answer", "reason"),
     [
         ("It is 14.\n#### 14", "no annotated step"),
+        ("That is <<14=14>>14.\n#### 14", "no annotated step"),
         ("2+2=<<2+2=5>>5\n#### 5", "a wrong step"),
         ("x=<<2y=5>>5\n#### 5", "a step that is no arithmetic"),
         ("2+2=<<2+2=4>>4\n#### 5", "an answer that no line arrives at"),

@@ -64,8 +64,8 @@ class GSM8KProjection:
         solution = read_solution(_text(entry, "answer"), entry.where)
         rng = Random(f"{self.seed}/{entry.name}")
         planted = None
-        if rng.random() < self.planted_share:
-            planted = rng.randrange(solution.num_steps)
+        if rng.random() < self.planted_share and solution.falsifiable:
+            planted = rng.choice(solution.falsifiable)
         work = _Work(question, rng)
         work.solve(solution, planted)
         meta: dict[str, Any] = {"source": SOURCE, "question": question, "answer": solution.answer}
@@ -97,14 +97,14 @@ class _Work:
         self._row = self.sheet.say("User", pieces(question), 0).last + LAG
         self._verdict_row = 0
 
-    def solve(self, solution: Solution, planted: int | None) -> None:
-        """Think's lines with Skeptical's checks, then the reply."""
-        num_before = 0
+    def solve(self, solution: Solution, planted: tuple[int, int] | None) -> None:
+        """Think's lines with Skeptical's checks, then the reply.
+
+        planted: the line and the step in it that is first done wrong.
+        """
         for i, line in enumerate(solution.lines):
-            number = None if planted is None else planted - num_before
-            num_before += len(line.places)
-            if number is not None and 0 <= number < len(line.places):
-                self._mislead(solution.lines[i:], number)
+            if planted is not None and i == planted[0]:
+                self._mislead(solution.lines[i:], planted[1])
                 self._say_line(line, _NO)
             else:
                 self._say_line(line)

@@ -4,7 +4,8 @@
     #### 24
 
 The text of a line is what remains when the annotations are taken out. Where the result of a step
-stands in it is remembered, so that it can be falsified, and checked when it has been said.
+stands in it is remembered, so that it can be falsified, and checked when it has been said. What is
+annotated without computing anything (<<2500=2500>>) is no step.
 Cobbe et al., arXiv:2110.14168.
 """
 
@@ -42,6 +43,12 @@ class Line:
     text: str
     places: tuple[Place, ...]
 
+    def announces(self, number: int) -> bool:
+        """Whether the result of step `number` is said before the step."""
+        place = self.places[number]
+        said = map(_value, _NUMBER.findall(self.text[: place.start]))
+        return _value(self.text[place.start : place.stop]) in said
+
 
 @dataclass(frozen=True, slots=True)
 class Solution:
@@ -51,9 +58,14 @@ class Solution:
     answer: str
 
     @property
-    def num_steps(self) -> int:
-        """How many steps all lines have together."""
-        return sum(len(line.places) for line in self.lines)
+    def steps(self) -> list[tuple[int, int]]:
+        """All steps: the number of the line, and of the step in it."""
+        return [(i, n) for i, line in enumerate(self.lines) for n in range(len(line.places))]
+
+    @property
+    def falsifiable(self) -> list[tuple[int, int]]:
+        """The steps whose result the line has not said before, so that only they tell it."""
+        return [(i, n) for i, n in self.steps if not self.lines[i].announces(n)]
 
 
 def read_solution(text: str, where: str) -> Solution:
@@ -63,7 +75,7 @@ def read_solution(text: str, where: str) -> Solution:
         raise DataError(f"{where}: answer", expected="'#### ' and a number at its end", got="none")
     lines = tuple(_line(line) for line in body.splitlines() if line.strip())
     solution = Solution(lines, answer.strip())
-    if not solution.num_steps:
+    if not solution.steps:
         raise LeftOut("no annotated step")
     said = {_value(number) for line in lines for number in _NUMBER.findall(line.text)}
     if not any(_value(number) in said for number in _NUMBER.findall(solution.answer)):
@@ -87,6 +99,8 @@ def _line(text: str) -> Line:
             raise LeftOut("a step that is no arithmetic") from None
         if not step.is_right:
             raise LeftOut("a wrong step")
+        if not step.computes:
+            continue
         number = _NUMBER.match(text, end)
         if number is None or number[0].replace(",", "") != step.result.lstrip("$").replace(",", ""):
             raise LeftOut("a step whose result is not said after it")

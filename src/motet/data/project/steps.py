@@ -39,6 +39,11 @@ class Step:
         return evaluate(self.expression)
 
     @property
+    def computes(self) -> bool:
+        """Whether anything is computed: 5000 alone is, as an expression, no computation."""
+        return any(operator in self.expression[1:] for operator in "+-*/x%")
+
+    @property
     def is_right(self) -> bool:
         """Whether the result is the value, or the value rounded to the places that are written."""
         stated, places = _stated(self.result)
