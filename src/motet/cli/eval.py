@@ -19,7 +19,7 @@ from motet.data.tiny.mixture import held_out_problems
 from motet.engine import Engine
 from motet.errors import InputError, SettingError
 from motet.eval import report
-from motet.eval.answers import Answers, ask
+from motet.eval.answers import Answers, attempt
 from motet.eval.passages import (
     NUM_PROMPTS,
     Passage,
@@ -106,7 +106,7 @@ def quant(
         engine = study.reference
         advance = begin("float32", len(tasks))
         passages = passages_of(engine)
-        answered = ask(engine, tasks, advance)
+        answered = attempt(engine, tasks, advance=advance)
         results = [
             measured
             for kind in kinds

@@ -6,18 +6,18 @@ Greedy or however the settings say, many tasks at a time. What is right is judge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from motet.data.tiny.lines import Task
-from motet.engine import Engine, StopReason
+from motet.engine import Engine
 from motet.eval.intervals import Interval, wilson
+from motet.eval.questions.asking import evaluate
 from motet.eval.questions.judging import Outcome, judge
+from motet.eval.questions.question import Question
 
 OUTPUT = "Output"
-BATCH_SIZE = 32
-CONTEXT_ROWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +35,26 @@ class Attempt:
 
 
 def attempt(
-    engine: Engine[Any], tasks: Sequence[Task], ablate: Sequence[str] = ()
-) -> Iterator[Attempt]:
-    """Ask every task in a session of its own, many at a time, in order.
+    engine: Engine[Any],
+    tasks: Sequence[Task],
+    ablate: Sequence[str] = (),
+    advance: Callable[[], None] = lambda: None,
+) -> list[Attempt]:
+    """Ask every task in a session of its own, many at a time; `advance` is called after each.
 
     ablate: channels that stay silent. Raises LayoutError if the model has no channel Output.
     """
     engine.codec.layout.index(OUTPUT)
+    questions = [
+        Question(number, task.question, task.answer, task.place)
+        for number, task in enumerate(tasks)
+    ]
     settings = engine.settings(ablate=frozenset(ablate))
-    context_rows = min(CONTEXT_ROWS, engine.runtime.context_rows)
-    for start in range(0, len(tasks), BATCH_SIZE):
-        batch = tasks[start : start + BATCH_SIZE]
-        sessions = [engine.open(settings, context_rows=context_rows) for _ in batch]
-        for session, task in zip(sessions, batch, strict=True):
-            session.give(task.question)
-        engine.finish(sessions)
-        for session, task in zip(sessions, batch, strict=True):
-            channels = {name: session.text(name) for name in session.layout.names}
-            yield Attempt(task, channels, ended=session.stopped_by is StopReason.END)
-
-
-def ask(engine: Engine[Any], tasks: Sequence[Task], advance: Callable[[], None]) -> list[Attempt]:
-    """What a model makes of all tasks; `advance` is called after each."""
-    attempts = []
-    for one in attempt(engine, tasks):
-        attempts.append(one)
-        advance()
-    return attempts
+    trials = evaluate(engine, questions, settings, advance=advance)
+    return [
+        Attempt(task, trial.channels, trial.ended)
+        for task, trial in zip(tasks, trials, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

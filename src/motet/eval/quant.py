@@ -16,7 +16,7 @@ from typing import Any, Self
 from motet.data.tiny.lines import Task
 from motet.engine import Engine, load
 from motet.errors import SettingError
-from motet.eval.answers import Answers, Attempt, ask
+from motet.eval.answers import Answers, Attempt, attempt
 from motet.eval.divergence import Cells, Divergence, Reference, compare
 from motet.eval.intervals import Interval, bootstrap_mean
 from motet.eval.passages import Passage
@@ -112,7 +112,7 @@ class Study:
         for kernels, engine in self.variants(quant):
             advance = begin(f"{quant}, {kernels} kernels", len(passages) + len(tasks))
             cells = compare(self._expected, engine.runtime, passages, advance)
-            attempts = ask(engine, tasks, advance)
+            attempts = attempt(engine, tasks, advance=advance)
             yield Measured(
                 quant=quant,
                 kernels=kernels,
