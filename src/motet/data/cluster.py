@@ -23,20 +23,12 @@ def spread_on_cluster(
     advance: Advance = lambda _: None,
 ) -> Description:
     """As `spread`, on the Ray cluster at `address`; None: one of this machine, for this work."""
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise DataError(
-            "Ray", expected="the extra [ray]", got="not installed", fix='pip install "motet[ray]"'
-        ) from None
     missing = [i for i in range(num_parts) if not building.is_finished and not building.record(i)]
     if missing:
-        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        ray = ray_at(address)
         made = ray.data.from_items(
             [{"part": index} for index in missing], override_num_blocks=len(missing)
-        ).map(_Making, fn_constructor_args=(building, part), concurrency=_concurrency(ray))
+        ).map(_Making, fn_constructor_args=(building, part), concurrency=concurrency(ray))
         for row in made.iter_rows():
             if row["error"]:
                 raise DataError(row["error"])
@@ -45,7 +37,22 @@ def spread_on_cluster(
     return done
 
 
-def _concurrency(ray: Any) -> tuple[int, int]:
+def ray_at(address: str | None) -> Any:
+    """The module ray, connected to the cluster at `address`; DataError if it is not installed."""
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise DataError(
+            "Ray", expected="the extra [ray]", got="not installed", fix='pip install "motet[ray]"'
+        ) from None
+    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    return ray
+
+
+def concurrency(ray: Any) -> tuple[int, int]:
+    """How many actors at least and at most: one for every processor of the cluster."""
     return (1, max(1, int(ray.cluster_resources().get("CPU", 1))))
 
 

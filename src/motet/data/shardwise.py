@@ -7,12 +7,21 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from motet.data.orphans import end_with_parent
 from motet.errors import DataError
 
 Result = TypeVar("Result")
+
+
+class EachShard(Protocol):
+    """Does some work on shards 0 to `num_shards` - 1, somewhere; yields the results in order."""
+
+    def __call__(self, work: Callable[[int], Result], num_shards: int, /) -> Iterator[Result]:
+        """What `work` returns for each."""
+        ...
+
 
 _job: Callable[[int], Any] | None = None
 

@@ -87,10 +87,11 @@ def keep_the_rest(
     target: Path,
     settings: dict[str, Any],
     num_processes: int,
+    ray: str | None,
 ) -> None:
     """Write what has no fault as a dataset. settings: what decided what a fault is."""
     from motet.cli.data.making import make
     from motet.data.verify.keeping import begin_keeping
 
     building, part = begin_keeping(conversations, target, report.faulty, settings)
-    make(building, conversations.num_shards, part, num_processes=num_processes, ray=None)
+    make(building, conversations.num_shards, part, num_processes=num_processes, ray=ray)

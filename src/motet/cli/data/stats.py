@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from motet.cli.data.attempting import following
-from motet.cli.data.making import ProcessesOption
+from motet.cli.data.reading import RayReadersOption, ReadersOption, readers
 from motet.cli.json_line import json_line
 from motet.errors import SettingError
 from motet.protocol.printable import printable
@@ -37,7 +37,8 @@ def stats(
         int, typer.Option(min=0, help="First conversation that is drawn as a score.")
     ] = 0,
     json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False,
-    processes: ProcessesOption = 1,
+    processes: ReadersOption = 1,
+    ray: RayReadersOption = None,
 ) -> None:  # fmt: skip
     """Measure how much each channel says, who speaks when, how long replies wait, and lengths.
 
@@ -48,7 +49,7 @@ def stats(
 
     with following("reading shards", num_shards(dataset), 0) as say:
         found = measure(
-            dataset, num_processes=processes,
+            dataset, each=readers(processes, ray),
             advance=lambda shards, number: say(shards, f"{number:,} conversations"),
         )  # fmt: skip
     drawn: list[Path] = []

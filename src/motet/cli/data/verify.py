@@ -13,7 +13,7 @@ import typer
 
 from motet.cli.data.attempting import following
 from motet.cli.data.findings import keep_the_rest, show, write_findings
-from motet.cli.data.making import ProcessesOption
+from motet.cli.data.reading import RayReadersOption, ReadersOption, readers
 from motet.cli.json_line import json_line
 from motet.errors import DataError, SettingError
 
@@ -117,7 +117,8 @@ def verify(
         bool,
         typer.Option("--strict", rich_help_panel=_RESULT, help="Fail if there is any fault."),
     ] = False,
-    processes: ProcessesOption = 1,
+    processes: ReadersOption = 1,
+    ray: RayReadersOption = None,
 ) -> None:  # fmt: skip
     """Check that nothing is known too early, sums are right, nothing repeats, no test leaks in.
 
@@ -145,7 +146,7 @@ def verify(
     conversations.check()
     with following("checking shards", conversations.num_shards, 0) as say:
         found = verify(
-            conversations, plan, num_processes=processes,
+            conversations, plan, each=readers(processes, ray),
             advance=lambda shards, number: say(shards, f"{number:,} conversations"),
         )  # fmt: skip
     num_judged = 0
@@ -160,7 +161,7 @@ def verify(
         facts["judge"] = {"model": judge_model, "num_judged": num_judged}
     if keep is not None:
         decided = {"plan": plan.to_json(), "judge": judge_model}
-        keep_the_rest(conversations, found, keep, decided, processes)
+        keep_the_rest(conversations, found, keep, decided, processes, ray)
     typer.echo(json_line({"dataset": str(dataset), **facts}))
     if strict and found.num_faulty:
         raise DataError(

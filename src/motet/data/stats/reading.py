@@ -11,7 +11,7 @@ import numpy as np
 
 from motet.data.dataset import Description, GridDescription, Kind, TableDescription, read_kind
 from motet.data.grids import GridDataset
-from motet.data.shardwise import each_shard
+from motet.data.shardwise import EachShard, each_shard
 from motet.data.stats.statistics import Statistics
 from motet.data.stats.timeline import Timeline
 from motet.data.table import Table
@@ -26,13 +26,13 @@ UNNAMED = "unnamed"
 
 
 def measure(
-    path: Path, *, num_processes: int = 1, advance: Advance = lambda _, __: None
+    path: Path, *, each: EachShard = each_shard, advance: Advance = lambda _, __: None
 ) -> Statistics:
     """Read a whole dataset; DataError with its place where it is broken."""
     description = _description(path)
     total = Statistics(description.layout_channels)
     work = _Measuring(path.resolve(), description.format)
-    for shard, part in enumerate(each_shard(work, len(description.shards), num_processes)):
+    for shard, part in enumerate(each(work, len(description.shards))):
         total.add(part)
         advance(shard + 1, total.num_conversations)
     return total

@@ -15,7 +15,7 @@ from typing import Any
 
 from motet.data.conversations import Conversations
 from motet.data.dataset import file_sha256
-from motet.data.shardwise import each_shard
+from motet.data.shardwise import EachShard, each_shard
 from motet.data.verify.arithmetic import check_arithmetic
 from motet.data.verify.causality import LAG, check_causality
 from motet.data.verify.duplicates import SIMILARITY, Duplicates, Fingerprint
@@ -124,7 +124,7 @@ def verify(
     conversations: Conversations,
     plan: Plan,
     *,
-    num_processes: int = 1,
+    each: EachShard = each_shard,
     advance: Advance = lambda _, __: None,
 ) -> Report:
     """Check a whole dataset; DataError if it, or an evaluation set, is broken."""
@@ -134,7 +134,7 @@ def verify(
         report.num_items = checking.evaluations.num_items
         report.num_short_items = checking.evaluations.num_short
     duplicates = Duplicates(plan.similarity)
-    for shard, checked in enumerate(each_shard(checking, conversations.num_shards, num_processes)):
+    for shard, checked in enumerate(each(checking, conversations.num_shards)):
         for place, one in enumerate(checked):
             repeated = None if one.fingerprint is None else duplicates.check(one.fingerprint)
             report.add(shard, place, [*one.findings, *([repeated] if repeated else [])])
