@@ -7,20 +7,18 @@ configuration and the step, so a run that is killed and started again is the run
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
+from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
-from motet.data.whole import whole_file
 from motet.errors import SettingError
 from motet.train.arguments import num_processes, training_arguments
 from motet.train.batch import Batch
@@ -31,18 +29,16 @@ from motet.train.flow import Flow, StopRequest
 from motet.train.folder import RunFolder
 from motet.train.optimization import ExpertLoad, build_optimizer, build_schedule
 from motet.train.peak import peak_bytes
+from motet.train.resumable import ResumableTrainer
 from motet.train.step import LossModel
-from motet.train.weights import LEARNED_FILE, load_learned, save_learned
 from motet.train.window import StepSums, Window
 
 __all__ = ["StreamTrainer"]
 
-STATE_FILE = "trainer_state.json"
-RUN_FILE = "run_state.json"
 Evaluate = Callable[["StreamTrainer"], dict[str, float]]
 
 
-class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
+class StreamTrainer(ResumableTrainer):
     """Trains `model` as `config` says.
 
     feed_from: the feed of this process from a position on. evaluate: figures at the end of a step,
@@ -51,7 +47,6 @@ class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
 
     optimizer: Optimizer | None
     lr_scheduler: Any
-    control: TrainerControl
 
     def __init__(
         self,
@@ -96,6 +91,7 @@ class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
 
     def get_train_dataloader(self) -> Any:
         """The feed of this process, from where the run is."""
+        self._next_position = self.position
         return self._feed_from(
             self.position, self.accelerator.process_index, self.accelerator.num_processes
         )
@@ -163,7 +159,15 @@ class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
         self._sums = self._new_sums()
         seconds = time.monotonic() - self._mark
         self.seconds += seconds
-        if self.window.add(sums, seconds):
+        loss, is_asked_to_stop = self.window.add(sums, seconds)
+        if not math.isfinite(loss):
+            last = self.checkpoints.steps()[-1:]
+            raise SettingError(
+                f"loss in step {self.state.global_step}", expected="a finite number", got=loss,
+                fix="lower optimizer.lr or raise schedule.warmup_steps; "
+                + (f"the checkpoint of step {last[0]} is as it was" if last else "begin anew"),
+            )  # fmt: skip
+        if is_asked_to_stop:
             self.flow.is_stopping = True
             self.control.should_save = self.control.should_training_stop = True
 
@@ -195,99 +199,6 @@ class StreamTrainer(Trainer):  # type: ignore[misc] # transformers has no types
             self.args, self.state, self.control, metrics
         )
         return metrics
-
-    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
-        """Note a new best one, which is to be saved; or stop after too many that are not."""
-        config = self.config.evaluation
-        value, best = metrics[f"eval_{config.best}"], self.state.best_metric
-        gain = 0.0 if best is None else value - best if config.best == "accuracy" else best - value
-        if best is None or gain > config.min_gain:
-            self.state.best_metric, self.state.best_global_step = value, self.state.global_step
-            self.num_stale_evaluations = 0
-            self.control.should_save = True
-            return True
-        self.num_stale_evaluations += 1
-        if config.patience and self.num_stale_evaluations >= config.patience:
-            self.control.should_save = self.control.should_training_stop = True
-        return False
-
-    # Checkpoints
-
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        best = self.state.best_global_step
-        with self.checkpoints.new(self.state.global_step, best) as path:
-            self.save_model(str(path), _internal_call=True)
-            self._save_optimizer_and_scheduler(str(path))
-            self._save_scaler(str(path))
-            self._save_rng_state(str(path))
-            if self.args.should_save:
-                self.state.save_to_json(str(path / STATE_FILE))
-                self._save_run(path / RUN_FILE)
-
-    def _save_run(self, path: Path) -> None:
-        values = {
-            "position": self.position.to_json(),
-            "window": self.window.to_json(),
-            "num_stale_evaluations": self.num_stale_evaluations,
-            "seconds": self.seconds,
-        }
-        with whole_file(path) as file:
-            file.write(json.dumps(values).encode("utf-8"))
-
-    def _save(
-        self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
-    ) -> None:
-        assert output_dir is not None
-        if self.args.should_save:
-            save_learned(Path(output_dir) / LEARNED_FILE, self.loss_model, state_dict)
-
-    def go_on(self) -> int | None:
-        """Take over where the last checkpoint was, if there is one; its step.
-
-        Its weights and optimizer are read by `train(resume_from_checkpoint=...)`.
-        """
-        steps = self.checkpoints.steps()
-        if not steps:
-            return None
-        path = self.checkpoints.path(steps[-1])
-        self.state = TrainerState.load_from_json(str(path / STATE_FILE))
-        values = json.loads((path / RUN_FILE).read_text("utf-8"))
-        self.position = self._next_position = Position.from_json(values["position"])
-        self.window.restore(values["window"])
-        self.num_stale_evaluations = values["num_stale_evaluations"]
-        self.seconds = values["seconds"]
-        return steps[-1]
-
-    def _load_from_checkpoint(
-        self, resume_from_checkpoint: str, model: nn.Module | None = None
-    ) -> None:
-        if self.is_fsdp_enabled:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-        else:
-            load_learned(Path(resume_from_checkpoint) / LEARNED_FILE, self.loss_model)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all steps are taken, or evaluations have not become better for too long."""
-        patience = self.config.evaluation.patience
-        is_stale = bool(patience) and self.num_stale_evaluations >= patience
-        return is_stale or self.state.global_step >= self.config.schedule.num_steps
-
-    @property
-    def best_step(self) -> int | None:
-        """The step of the best evaluation, if there was one."""
-        step: int | None = self.state.best_global_step
-        return step
-
-    @property
-    def is_sharded(self) -> bool:
-        """Whether no process holds all weights."""
-        return bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
-
-    def exchange(self, tensor: Tensor) -> Tensor:
-        """The sum over all processes."""
-        total: Tensor = self.accelerator.reduce(tensor, "sum")
-        return total
 
     def _new_sums(self) -> StepSums:
         return StepSums(self.loss_model.model.layout.num_channels, self.args.device)

@@ -71,8 +71,8 @@ class Window:
     sums_FC: Tensor | None = None
     choices: Tensor | None = None
 
-    def add(self, step: tuple[Tensor, Tensor, Tensor], seconds: float) -> bool:
-        """One step, as `StepSums.exchanged` gives it; whether a process asked to stop."""
+    def add(self, step: tuple[Tensor, Tensor, Tensor], seconds: float) -> tuple[float, bool]:
+        """One step, as `StepSums.exchanged` gives it; its loss, and whether anyone asks to stop."""
         scalars, sums_FC, choices = (tensor.cpu() for tensor in step)
         self.num_steps += 1
         self.seconds += seconds
@@ -82,7 +82,7 @@ class Window:
             self.scalars = self.scalars + scalars
             self.sums_FC = self.sums_FC + sums_FC
             self.choices = self.choices + choices
-        return bool(scalars[_STOP])
+        return float(scalars[_LOSS]), bool(scalars[_STOP])
 
     def close(self) -> dict[str, float]:
         """The figures of the window; it is empty afterwards."""

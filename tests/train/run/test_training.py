@@ -18,6 +18,7 @@ from motet.engine import load
 from motet.errors import CheckpointError, DataError, SettingError
 from motet.formats.directory import read_directory
 from motet.train.config import read_config
+from motet.train.config.toml import to_toml
 from motet.train.run import Outcome, train
 from tests.train.run import little
 from tests.train.run.test_start import base_model
@@ -292,3 +293,30 @@ def test_muon_is_refused_where_weights_are_sharded(
     monkeypatch.setattr(StreamTrainer, "is_sharded", True)
     with pytest.raises(SettingError, match="adamw, where weights are sharded, got muon"):
         run(folder, optimizer={"name": "muon"})
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_is_not_saved(folder: Path) -> None:
+    changes = {"optimizer": {"lr": 1e30, "clip_norm": 0.0}, "checkpoints": {"every_steps": 1}}
+    with pytest.raises(SettingError, match=r"loss in step \d: expected a finite number, got"):
+        run(folder, **changes)
+    last = max((folder / "out/checkpoints").glob("checkpoint-*"))
+    step = int(last.name.rpartition("-")[2])
+    assert step < 8
+    assert all(np.isfinite(line["loss"]) for line in little.lines(folder / "out"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run_state.json", "trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth"],
+)
+def test_a_checkpoint_that_was_damaged_is_told(folder: Path, name: str) -> None:
+    run(folder, schedule={"num_steps": 3, "warmup_steps": 0, "decay_steps": 0})
+    changes = {"schedule": {"num_steps": 4, "warmup_steps": 0, "decay_steps": 0}}
+    out = folder / "out"
+    (out / "config.toml").write_text(
+        to_toml(little.config(folder, output=str(out), **changes)), "utf-8"
+    )
+    file = out / "checkpoints/checkpoint-3" / name
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match="a checkpoint of this run"):
+        run(folder, **changes)
