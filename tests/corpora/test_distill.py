@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from motet.cli.main import invoke
-from motet.data.grids import GridDataset
+from motet.data.grids import GridDataset, tokenizer_sha256
 from motet.data.readable import table_of
 from motet.data.tables import TableDataset
 from motet.data.verify.arithmetic import check_arithmetic
@@ -169,6 +169,18 @@ def test_kill_and_start_again(
     assert len(attempts.read_bytes().splitlines()) == 61
     assert run(capsys, EMBEDDED, questions, tmp_path / "whole", *many)[0] == 0
     assert files_of(out) == files_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_file_as_teacher(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], questions: Path
+) -> None:
+    """The grids fit the model directory that the file was made of, and is made of the file."""
+    file = tmp_path / "tiny.gguf"
+    assert invoke(["convert", EMBEDDED, str(file)]) == 0
+    assert run(capsys, file, questions, tmp_path / "out", *OPTIONS)[0] == 0
+    dataset = GridDataset.open(tmp_path / "out")
+    dataset.check_fit(load(threads=1).codec.layout, tokenizer_sha256(resolve(EMBEDDED)))
 
 
 @pytest.fixture(scope="module")

@@ -130,8 +130,11 @@ def test_what_was_answered_is_not_paid_for_twice(
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
 
 
-def test_kill_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A real process that is killed while it asks, started again: the same dataset."""
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_at_any_moment(
+    by: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real process that is ended while it asks, started again: the same dataset."""
 
     def slow(body: Body, number: int) -> Reply:
         reply = by_seed(body, number)
@@ -144,14 +147,18 @@ def test_kill_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         options = ["--url", server.url, "--model", "m", "--num", "12", "--concurrency", "3"]
         cache = ["--cache", str(tmp_path / "cache")]
         command = [sys.executable, "-m", "motet", "data", "synthesize", str(out), *options, *cache]
-        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         attempts = out.with_name("killed.attempts.jsonl")
         deadline = time.monotonic() + 60
         while not attempts.exists() or len(attempts.read_bytes().splitlines()) < 4:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(by)
+        _, told = process.communicate()
+        if by is signal.SIGINT:
+            assert (process.returncode, told.splitlines()[-1]) == (130, "motet: interrupted")
         before = len(attempts.read_bytes().splitlines())
         code, facts, _ = run(capsys, out, server.url, "--num", 12, "--concurrency", 3)
         assert code == 0

@@ -78,6 +78,7 @@ def test_pretty_printed_rows_need_no_repair() -> None:
         (Dropped.UNKNOWN_CHANNEL, GOOD.replace("Skeptical", "Doubt")),
         (Dropped.UNKNOWN_CHANNEL, '{"row": "a"}'),
         (Dropped.WRONG_WIDTH, '["a", null, null]'),
+        (Dropped.WRONG_WIDTH, '["a", null, null, null, null]'),
         (Dropped.BAD_CELL, GOOD.replace('"3"', "true")),
         (Dropped.BAD_CELL, GOOD.replace('"3"', '["3"]')),
         (Dropped.BAD_CELL, GOOD.replace('"3"', '"3\\u0000"')),
