@@ -42,13 +42,18 @@ def test_the_latest_and_the_best_are_kept(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def write_half(kept: Checkpoints) -> None:
+    with kept.new(2, None) as path:
+        (path / "file").write_text("x")
+        raise OSError("full")
+
+
 def test_what_fails_halfway_is_no_checkpoint(tmp_path: Path) -> None:
     kept = checkpoints(tmp_path)
     with kept.new(1, None) as path:
         (path / "file").write_text("x")
-    with pytest.raises(OSError, match="full"), kept.new(2, None) as path:
-        (path / "file").write_text("x")
-        raise OSError("full")
+    with pytest.raises(OSError, match="full"):
+        write_half(kept)
     assert kept.steps() == [1]
     with kept.new(3, None) as path:
         assert not list(path.iterdir())
