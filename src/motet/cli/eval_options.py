@@ -21,7 +21,6 @@ __all__ = ["API_KEY", "AskingOptions", "ServerApi", "with_asking_options"]
 API_KEY = "MOTET_API_KEY"
 _USUAL = Settings()
 _MODELS_OWN = "the model's own"
-_SERVER, _ENGINE, _SAMPLING = "With a server's URL", "With a model", "Decoding"
 
 
 class ServerApi(StrEnum):
@@ -59,107 +58,93 @@ class AskingOptions:
         typer.Option(metavar="MARK", help="The reply is what Output says behind this mark."),
     ] = None
     json_only: Annotated[bool, typer.Option("--json", help="Print only the JSON line.")] = False
-    max_rows: Annotated[
-        int, typer.Option(min=1, rich_help_panel=_SAMPLING, help="Rows of a turn at most.")
-    ] = _USUAL.max_rows
+    max_rows: Annotated[int, typer.Option(min=1, help="Rows of a turn at most.")] = _USUAL.max_rows
     feed: Annotated[
         Feed | None,
         typer.Option(
-            rich_help_panel=_SAMPLING, help="Read questions a token a row, or all at once.",
+            help="Read questions a token a row, or all at once.",
             show_default="live if the model has an input channel",
         ),
-    ] = None  # fmt: skip
+    ] = None
     ablate: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CHANNEL", rich_help_panel=_SAMPLING,
+            metavar="CHANNEL",
             help="Keep a channel silent. Repeatable.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     temperature: Annotated[
         float | None,
-        typer.Option(rich_help_panel=_SAMPLING, help="0 is greedy.", show_default=_MODELS_OWN),
+        typer.Option(help="0 is greedy.", show_default=_MODELS_OWN),
     ] = None
-    top_k: Annotated[
-        int | None, typer.Option(rich_help_panel=_SAMPLING, show_default=_MODELS_OWN)
-    ] = None
-    top_p: Annotated[
-        float | None, typer.Option(rich_help_panel=_SAMPLING, show_default=_MODELS_OWN)
-    ] = None
-    min_p: Annotated[
-        float | None, typer.Option(rich_help_panel=_SAMPLING, show_default=_MODELS_OWN)
-    ] = None
-    repetition_penalty: Annotated[
-        float | None, typer.Option(rich_help_panel=_SAMPLING, show_default=_MODELS_OWN)
-    ] = None
+    top_k: Annotated[int | None, typer.Option(show_default=_MODELS_OWN)] = None
+    top_p: Annotated[float | None, typer.Option(show_default=_MODELS_OWN)] = None
+    min_p: Annotated[float | None, typer.Option(show_default=_MODELS_OWN)] = None
+    repetition_penalty: Annotated[float | None, typer.Option(show_default=_MODELS_OWN)] = None
     sampling: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CHANNEL:KNOB=VALUE,...", rich_help_panel=_SAMPLING,
+            metavar="CHANNEL:KNOB=VALUE,...",
             help="Knobs of one channel. Repeatable.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     silence_penalty_output: Annotated[
         float | None,
-        typer.Option(rich_help_panel=_SAMPLING, show_default=f"{_USUAL.silence_penalty_output}"),
+        typer.Option(show_default=f"{_USUAL.silence_penalty_output}"),
     ] = None
     silence_penalty_thought: Annotated[
         float | None,
-        typer.Option(rich_help_panel=_SAMPLING, show_default=f"{_USUAL.silence_penalty_thought}"),
+        typer.Option(show_default=f"{_USUAL.silence_penalty_thought}"),
     ] = None
     quiet_rows: Annotated[
         int | None,
-        typer.Option(min=1, rich_help_panel=_SAMPLING, show_default=f"{_USUAL.quiet_rows}"),
+        typer.Option(min=1, show_default=f"{_USUAL.quiet_rows}"),
     ] = None
     mute_rows: Annotated[
         int | None,
-        typer.Option(min=1, rich_help_panel=_SAMPLING, show_default=f"{_USUAL.mute_rows}"),
+        typer.Option(min=1, show_default=f"{_USUAL.mute_rows}"),
     ] = None
     plain: Annotated[
         bool,
         typer.Option(
-            "--plain", rich_help_panel=_ENGINE,
+            "--plain",
             help="Ask a one-channel model the text as it is, not through its chat template.",
         ),
-    ] = False  # fmt: skip
-    runtime: Annotated[
-        RuntimeName, typer.Option(rich_help_panel=_ENGINE, help="What computes.")
-    ] = RuntimeName.AUTO
+    ] = False
+    runtime: Annotated[RuntimeName, typer.Option(help="What computes.")] = RuntimeName.AUTO
     dtype: Annotated[
         Dtype | None,
-        typer.Option(rich_help_panel=_ENGINE, show_default=Dtype.FLOAT32.value),
+        typer.Option(show_default=Dtype.FLOAT32.value),
     ] = None
     cache: Annotated[
         CacheType | None,
-        typer.Option(rich_help_panel=_ENGINE, show_default=CacheType.F16.value),
+        typer.Option(show_default=CacheType.F16.value),
     ] = None
-    threads: Annotated[
-        int | None, typer.Option(min=1, rich_help_panel=_ENGINE, show_default="all cores")
-    ] = None
+    threads: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None
     conv_mode: Annotated[
         ConvMode | None,
-        typer.Option(rich_help_panel=_ENGINE, show_default="what the layout says"),
+        typer.Option(show_default="what the layout says"),
     ] = None
     api: Annotated[
         ServerApi | None,
-        typer.Option(
-            rich_help_panel=_SERVER, help="How it is asked.", show_default=ServerApi.LIVE.value
-        ),
+        typer.Option(help="How a server is asked.", show_default=ServerApi.LIVE.value),
     ] = None
     model_name: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", rich_help_panel=_SERVER, help="With --api chat.",
+            metavar="NAME",
+            help="Of the model to ask a server for, with --api chat.",
             show_default="the server's first",
         ),
-    ] = None  # fmt: skip
+    ] = None
     api_key: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", envvar=API_KEY, show_envvar=True, rich_help_panel=_SERVER,
+            metavar="KEY",
+            envvar=API_KEY,
             help="For a server that wants one.",
         ),
-    ] = None  # fmt: skip
+    ] = None
 
     def __post_init__(self) -> None:
         if "{question}" not in self.prompt:
