@@ -143,3 +143,15 @@ def test_words_without_an_answer_are_kept(page: Page) -> None:
         return [refused.text, outbox.events.map((event) => event.event_id)];
     """
     assert run(page, body) == ["b", ["3"]]
+
+
+def test_an_end_is_told_from_a_part_of_a_character(page: Page) -> None:
+    body = """
+        const { describe } = await import("/page/score_layout.js");
+        const { row, channels } = argument;
+        return [9, null].map((endId) => describe(row, { channels, endId }));
+    """
+    cells = row(7, "a", "") | {"ids": [5, 9], "silent": [False, False]}
+    told = run(page, body, {"row": cells, "channels": CREATED["channels"]})
+    assert told[0].endswith("Output ends")
+    assert told[1].endswith("Output is inside a character")

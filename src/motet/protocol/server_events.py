@@ -51,7 +51,9 @@ class SessionCreated(_Event):
     """First answer to `session.create` and `session.resume`.
 
     seq, row: where the session stands. capabilities: names of client events that this server and
-    model can serve. is_new: False after a resume; then the events after `after_seq` follow.
+    model can serve. is_new: False after a resume; then the events after `after_seq` follow. end_id:
+    the token that ends a message, null where the model has none; its text is empty, as that of a
+    token inside a character is.
     """
 
     type: Literal["session.created"] = "session.created"
@@ -61,6 +63,7 @@ class SessionCreated(_Event):
     is_new: bool
     model: str
     channels: tuple[ChannelInfo, ...]
+    end_id: int | None = None
     capabilities: tuple[str, ...]
     limits: Limits
     context_rows: int

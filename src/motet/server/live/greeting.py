@@ -25,6 +25,7 @@ def greeting(
         is_new=is_new,
         model=model,
         channels=tuple(ChannelInfo(name=c.name, role=c.role.value) for c in layout.channels),
+        end_id=None if layout.end is None else layout.end.id,
         capabilities=capabilities(layout),
         limits=limits,
         context_rows=story.context_rows,

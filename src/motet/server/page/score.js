@@ -95,7 +95,7 @@ export class Score {
 
   draw() {
     const { state } = this;
-    const { channels } = state.session;
+    const { channels, endId } = state.session;
     this.colours ??= this.readColours(channels);
     const width = this.box.clientWidth;
     const scale = devicePixelRatio;
@@ -114,6 +114,7 @@ export class Score {
       from: this.box.scrollLeft,
       layout: this.layout,
       channels,
+      endId,
       inks: channels.map((_, channel) => this.colours[inkOf(channels, channel)]),
       colours: this.colours,
       fonts: FONTS,
@@ -184,15 +185,14 @@ export class Score {
 
   describeCursor() {
     const { rows } = this.layout;
-    const { channels } = this.state.session;
     const chosen = rows.find((row) => row.index === this.cursor);
     const spoken = chosen ?? rows.at(-1);
     this.box.setAttribute("aria-valuemin", rows[0]?.index ?? 0);
     this.box.setAttribute("aria-valuemax", rows.at(-1)?.index ?? 0);
     this.box.setAttribute("aria-valuenow", spoken?.index ?? 0);
-    this.box.setAttribute("aria-valuetext", spoken ? describe(spoken, channels) : "no rows yet");
+    this.box.setAttribute("aria-valuetext", spoken ? describe(spoken, this.state.session) : "no rows yet");
     const shown = rows.find((row) => row.index === (this.hover ?? this.cursor));
-    setText(byId("readout"), shown ? describe(shown, channels) : "");
+    setText(byId("readout"), shown ? describe(shown, this.state.session) : "");
     byId("follow").hidden = this.follows;
   }
 }

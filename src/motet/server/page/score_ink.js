@@ -37,7 +37,7 @@ function drawLines(ink, { channels, width, margin, staff, colours }) {
 }
 
 function drawRow(ink, scene, place, x) {
-  const { layout, channels, inks, colours, staff, turnStarts, cursor, hover, firstRow } = scene;
+  const { layout, channels, endId, inks, colours, staff, turnStarts, cursor, hover, firstRow } = scene;
   const row = layout.rows[place];
   const before = layout.rows[place - 1];
   const rowWidth = layout.ends[place] - layout.left(place);
@@ -66,7 +66,7 @@ function drawRow(ink, scene, place, x) {
     ink.fillStyle = inks[channel];
     ink.strokeStyle = inks[channel];
     if (row.silent[channel]) drawRest(ink, x, y, colours.rest);
-    else if (row.text[channel] === "") drawClose(ink, x, y);
+    else if (row.ids[channel] === endId) drawClose(ink, x, y);
     else {
       const beam = goesOn(before, row, channel) ? x - (layout.left(place) - layout.left(place - 1)) : null;
       drawNote(ink, x, y, row.given[channel], beam);

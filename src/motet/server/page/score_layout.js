@@ -86,10 +86,11 @@ export function goesOn(before, row, channel) {
 }
 
 /** A row in words, for those who hear the score. */
-export function describe(row, channels) {
+export function describe(row, { channels, endId }) {
   const parts = channels.map(({ name }, channel) => {
     if (row.silent[channel]) return `${name} rests`;
-    if (row.text[channel] === "") return `${name} ends or is inside a character`;
+    if (row.ids[channel] === endId) return `${name} ends`;
+    if (row.text[channel] === "") return `${name} is inside a character`;
     const word = lyric(row.text[channel]);
     return `${name} ${row.given[channel] ? "given" : "says"} ${word ? `“${word}”` : "a space"}`;
   });

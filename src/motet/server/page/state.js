@@ -50,6 +50,7 @@ const FOLDS = {
       token: event.resume_token,
       model: event.model,
       channels: event.channels,
+      endId: event.end_id,
       capabilities: new Set(event.capabilities),
       limits: event.limits,
       contextRows: event.context_rows,
