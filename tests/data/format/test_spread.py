@@ -99,7 +99,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_no_process_outlives_a_stopped_command_and_the_next_goes_on(
+def test_none_outlives_a_stopped_command_and_the_next_goes_on(
     tmp_path: Path, sent: signal.Signals
 ) -> None:
     script = tmp_path / "make.py"

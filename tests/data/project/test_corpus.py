@@ -86,7 +86,7 @@ def test_empty_files_are_no_corpus(tmp_path: Path) -> None:
         ("a.jsonl", b'{"a": 1}\n[1]\n', "line 2: expected a JSON object, got list"),
         ("a.jsonl", b'{"a": 1}\n\xff\n', "line 2: expected JSON"),
         ("a.jsonl.gz", b"no gzip", "expected a file of JSON lines"),
-        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-9], "expected a file of JSON lines"),
+        ("a.jsonl.gz", gzip.compress(b"{}\n" * 99, mtime=0)[:-9], "expected a file of JSON lines"),
         ("a.parquet", b"no parquet", "expected a Parquet file"),
     ],
 )
