@@ -130,6 +130,7 @@ def test_what_was_answered_is_not_paid_for_twice(
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_at_any_moment(
     by: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -221,14 +222,42 @@ def test_without_seeds_every_conversation_is_still_its_own(
     assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
 
 
-def test_a_server_that_takes_nothing_ends_the_work(
+def test_a_server_that_takes_nothing_ends_the_work_and_costs_no_conversation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with WriterServer(lambda body, number: Reply(status=400)) as server:
-        code, _, complaint = run(capsys, tmp_path / "a", server.url, "--num", 50)
-    assert code == 2
-    assert "refused" in complaint
-    assert len(server.asked) <= 16
+    takes_nothing = True
+
+    def answer(body: Body, number: int) -> Reply:
+        return Reply(status=400) if takes_nothing else by_seed(body, number)
+
+    out, options = tmp_path / "a", ["--num", 4, "--max-requests", 30]
+    with WriterServer(answer) as server:
+        code, _, complaint = run(capsys, out, server.url, *options)
+        assert code == 2
+        assert "status 400" in complaint
+        assert len(server.asked) <= 8
+        takes_nothing = False
+        code, facts, _ = run(capsys, out, server.url, *options)
+        assert code == 0
+        assert "not_taken" not in facts["dropped"]
+        assert facts["requests"] <= len(server.asked)
+        run(capsys, tmp_path / "whole", server.url, *options)
+    assert files_of(out) == files_of(tmp_path / "whole")
+
+
+def test_a_request_that_is_not_taken_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(body: Body, number: int) -> Reply:
+        return Reply(status=400) if body["seed"] % 3 == 0 else by_seed(body, number)
+
+    with WriterServer(answer) as server:
+        for name, concurrency in (("a", 1), ("b", 8)):
+            options = ["--num", 6, "--concurrency", concurrency]
+            code, facts, _ = run(capsys, tmp_path / name, server.url, *options)
+            assert code == 0
+            assert facts["dropped"]["not_taken"] >= 1
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,7 @@ def _check_places(prompt: Prompt, where: str) -> None:
         )
     try:
         prompt.messages(prompt.draw(Dice(0)))
+        prompt.messages(prompt.draw(Dice(0)), "How many?", "7")
     except jinja2.TemplateError as error:
         raise InputError(where, expected="templates that can be filled in", got=error) from None
 

@@ -59,32 +59,68 @@ async def synthesize(
     """
     numbers = _numbers(plan, attempts)
     running: set[asyncio.Task[Attempt | Unfinished]] = set()
-    is_spent = False
+    book = _Book(attempts, advance)
     try:
         while True:
             while (
-                not is_spent
+                not book.is_spent
                 and len(running) < min(concurrency, num_wanted - attempts.num_kept)
                 and (number := next(numbers, None)) is not None
             ):
                 work = write_conversation(asker, plan.task(number), plan.num_mends)
                 running.add(asyncio.create_task(work))
             if not running:
-                return asker.budget.error() if is_spent else None
+                book.close()
+                return asker.budget.error() if book.is_spent else None
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                made = task.result()
-                if isinstance(made, Unfinished):
-                    attempts.add_cost(made.spending.to_json())
-                    is_spent = True
-                else:
-                    attempts.add(made)
-                    advance(made)
-            _check_taken(asker, attempts)
+            for task in sorted(done, key=lambda task: task.exception() is not None):
+                book.enter(task.result())
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+class _Book:
+    """Enters what comes of tasks into the attempts.
+
+    While the server has taken nothing at all, its refusals are no attempts yet: if there are three
+    it will refuse the rest, and whoever mends that wants these conversations too. is_spent: a task
+    was cut short by the budget.
+    """
+
+    def __init__(self, attempts: Attempts, advance: Advance) -> None:
+        self._attempts = attempts
+        self._advance = advance
+        self._refused: list[Attempt] = []
+        self.is_spent = False
+
+    def enter(self, made: Attempt | Unfinished) -> None:
+        """Keep what came of a task; ServerError if the server takes nothing."""
+        if isinstance(made, Unfinished):
+            self._attempts.add_cost(made.spending.to_json())
+            self.is_spent = True
+        elif made.outcome == Dropped.NOT_TAKEN and self._attempts.num_made == 0:
+            self._refused.append(made)
+            if len(self._refused) == _REFUSED_FROM_THE_START:
+                for attempt in self._refused:
+                    self._attempts.add_cost(Spending.from_json(attempt.facts).to_json())
+                raise ServerError(
+                    "server", expected="requests to be taken",
+                    got=f"{len(self._refused)} refused, the last one by {made.detail}",
+                )  # fmt: skip
+        else:
+            self._add(made)
+            self.close()
+
+    def close(self) -> None:
+        """The refusals so far are attempts after all."""
+        while self._refused:
+            self._add(self._refused.pop())
+
+    def _add(self, attempt: Attempt) -> None:
+        self._attempts.add(attempt)
+        self._advance(attempt)
 
 
 def collect(
@@ -111,13 +147,3 @@ def _numbers(plan: Plan, attempts: Attempts) -> Iterator[int]:
     """Numbers of conversations that were not attempted yet, in order."""
     all_there_are = count() if plan.questions is None else range(len(plan.questions))
     return (number for number in all_there_are if number not in attempts)
-
-
-def _check_taken(asker: Asker, attempts: Attempts) -> None:
-    """ServerError if the server has refused everything so far: it will refuse the rest."""
-    num_refused = attempts.outcomes[Dropped.NOT_TAKEN]
-    if num_refused == attempts.num_made >= _REFUSED_FROM_THE_START:
-        raise ServerError(
-            asker.endpoint.url, expected="some requests to be taken",
-            got=f"all {num_refused} refused, see {attempts.path.name}",
-        )  # fmt: skip
