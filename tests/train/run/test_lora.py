@@ -10,8 +10,10 @@ import pytest
 import torch
 from rich.console import Console
 
+from motet.engine import Engine, Sampling
 from motet.errors import SettingError
 from motet.formats.directory import read_directory
+from motet.runtime.torch import TorchRuntime
 from motet.runtime.torch.checkpoint import load_model
 from motet.train.config.method import LoRAConfig
 from motet.train.lora import adapt
@@ -175,3 +177,16 @@ def test_what_learns_is_float32_beside_frozen_bfloat16(folder: Path) -> None:
     assert all(p.grad is not None for p in start.model.parameters() if p.requires_grad)
     adapted.merge()
     assert torch.isfinite(start.model(tokens)).all()
+
+
+def test_an_adapted_bfloat16_model_can_be_decoded(folder: Path) -> None:
+    base_model(folder)
+    config = little.config(
+        folder, layout=BASE_LAYOUT,
+        model={"new": None, "start": str(folder / "base"), "precision": "bfloat16"},
+    )  # fmt: skip
+    start = open_start(config)
+    adapt(start.model, LoRAConfig(rank=2), start.added_ids)
+    engine = Engine("x", TorchRuntime(start.model), start.codec, Sampling(temperature=0.0))
+    reply = engine.ask("7 apples", engine.settings(max_rows=6))
+    assert 0 < reply.rows <= 12
