@@ -99,6 +99,10 @@ def test_the_published_corpus_in_words_and_in_tokens(
     run(capsys, "project", "streams", source, tmp_path / "c", *choice, *tokenizer_option)
     (table,) = TableDataset.open(tmp_path / "c").read()
     assert table.messages("Output") == [" The answer"]
+    made_of = TableDataset.open(tmp_path / "c").description.made_by.sources
+    assert [source["file"] for source in made_of] == ["processed.parquet", "tokenizer.json"]
+    other = ("--tokenizer", tmp_path / "none.json")
+    assert "none.json" in refuse(capsys, "project", "streams", source, target, *choice, *other)
     renamed = ("--channels", "User=User,Reply:output=Output")
     run(capsys, "project", "streams", tmp_path / "c", tmp_path / "d", *renamed)
     (table,) = TableDataset.open(tmp_path / "d").read()

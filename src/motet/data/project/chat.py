@@ -12,6 +12,7 @@ follows the User as Think would. What a channel says can be known to the others 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from motet.data.project.corpus import Entry
@@ -54,6 +55,11 @@ class ChatProjection:
         """See `Projection`."""
         wait = () if self.wait_k is None else ("--wait-k", str(self.wait_k))
         return ("motet", "data", "project", "chat", *wait)
+
+    @property
+    def tools(self) -> tuple[Path, ...]:
+        """See `Projection`."""
+        return ()
 
     def __call__(self, entry: Entry) -> Table:
         """See `Projection`."""

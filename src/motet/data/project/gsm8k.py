@@ -14,6 +14,7 @@ wrong number is not to be learned. When the last step was found right, Think end
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -57,6 +58,11 @@ class GSM8KProjection:
         """See `Projection`."""
         planted = ("--planted", str(self.planted_share), "--seed", str(self.seed))
         return ("motet", "data", "project", "gsm8k", *(planted if self.planted_share else ()))
+
+    @property
+    def tools(self) -> tuple[Path, ...]:
+        """See `Projection`."""
+        return ()
 
     def __call__(self, entry: Entry) -> Table:
         """See `Projection`."""

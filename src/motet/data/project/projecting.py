@@ -35,6 +35,11 @@ class Projection(Protocol):
         """The command that it is, with what decides the result."""
         ...
 
+    @property
+    def tools(self) -> tuple[Path, ...]:
+        """Files that decide the result, other than the corpus."""
+        ...
+
     def __call__(self, entry: Entry) -> Table:
         """A function of the record alone; LeftOut, or DataError if it is malformed."""
         ...
@@ -67,7 +72,8 @@ def begin_projecting(
     """The dataset to build, its number of shards and what makes them."""
     files = [file.resolve() for file in corpus_files(paths)]
     slices = cut(files, per_shard)
-    made_by = MadeBy(command=projection.command, sources=sources(files))
+    read = sources([*files, *projection.tools])
+    made_by = MadeBy(command=projection.command, sources=read)
     settings: dict[str, Any] = {"per_shard": per_shard}
     description = table_description(projection.channels, made_by)
     building = Building.begin(target, description, settings)

@@ -55,6 +55,11 @@ class StreamProjection:
         chosen = ",".join(map(str, self.choices))
         return ("motet", "data", "project", "streams", "--channels", chosen, *tokenizer, *end)
 
+    @property
+    def tools(self) -> tuple[Path, ...]:
+        """See `Projection`."""
+        return () if self.tokenizer is None else (_tokenizer_file(self.tokenizer),)
+
     def __call__(self, entry: Entry) -> Table:
         """See `Projection`."""
         columns = named_columns(entry)
@@ -109,6 +114,13 @@ def _cells_of_tokens(
     ]
 
 
+def _tokenizer_file(path: Path) -> Path:
+    file = path / TOKENIZER_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise TokenizerError("tokenizer file", expected=str(file), got="no such file")
+    return file
+
+
 @cache
 def _codec(path: Path) -> StreamCodec:
     """The tokenizer of a model directory with its silence and end, or a tokenizer with " -"."""
@@ -116,7 +128,7 @@ def _codec(path: Path) -> StreamCodec:
         directory = read_directory(path)
         if directory.layout.silence is not None:
             return StreamCodec.load(path, directory.layout)
-    file = path / TOKENIZER_FILE if path.is_dir() else path
+    file = _tokenizer_file(path)
     tokenizer = read_tokenizer(file)
     silence_ids = tokenizer.encode(PUBLISHED_SILENCE, add_special_tokens=False).ids
     if not silence_ids:
