@@ -100,6 +100,7 @@ def test_every_number_in_words_is_read(n: int) -> None:
         ("two, three and four", [2, 3, 4]),
         ("two three", [2, 3]),
         ("twenty ten", [20, 10]),
+        ("twenty zero", [20, 0]),
         ("a dozen, two dozen, half a dozen", [12, 24, 6]),
         ("a hundred and one", [101]),
         ("minus seven, negative two", [-7, -2]),
