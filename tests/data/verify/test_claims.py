@@ -92,7 +92,8 @@ def test_what_is_rounded(text: str) -> None:
         "2 hours + 30 minutes = 150 minutes", "25 cents * 4 = $1", "3 dozen + 2 = 38",
         "3 1/2 = 3.5", "if a == 3*4", "a <= 3*4", "5/0 = 0", "9^99999 = 1", "3 < 4 = 5",
         "apples - 5 + 3 = 8", "(1/2) 278 + 11 = 150", "32 / 96 * 100% = 33.3",
-        "1.2 x 100% = 120", "2/3 = 40 apples", "75 = (3/2)s", "180 minutes / 60 = 2 hours",
+        "1.2 x 100% = 120", "2/3 = 40 apples", "75 = (3/2)s", "25 / 1/3 = 75",
+        "8 batches = 5.5 * 8", "180 minutes / 60 = 2 hours",
         "The answer is 12.", "at 5:30 = late", "3 + = 4", "1+1=", "=", "->", "a: b -> c", ": -> 5",
     ],
 )  # fmt: skip
@@ -151,6 +152,7 @@ def test_any_expression_is_valued_exactly(node: Node, error: int, frame: str) ->
     text, value = node
     assume("(" in text)
     assume(value.denominator == 1 and value + error >= 0)
+    assume(not error or "/" not in text)  # divisions that do not fit may be meant otherwise
     claim = only(frame.format(text, value.numerator + error))
     assert claim.verdict.value == ("wrong" if error else "right")
     assert claim.expected == value

@@ -45,6 +45,7 @@ class Reader:
     percent: Fraction = Fraction(1, 100)
     is_calculated: bool = False
     operators: set[str] = field(default_factory=set)
+    num_divisions: int = 0
     units: set[str] = field(default_factory=set)
     operands: list[Symbol] = field(default_factory=list)
     _depth: int = 0
@@ -170,6 +171,7 @@ class Reader:
             return None
         self.is_calculated = True
         self.operators.add(sign)
+        self.num_divisions += sign == "/"
         return value
 
     def _sign_here(self) -> str | None:

@@ -49,6 +49,7 @@ class Side:
     plain: Fraction
     numbers: tuple[Symbol, ...]
     operators: frozenset[str]
+    num_divisions: int
     units: frozenset[str]
     is_rounded: bool
     remainder: int | None = None
@@ -75,6 +76,7 @@ class Side:
             plain=plain_value,
             numbers=tuple(reader.operands),
             operators=frozenset(reader.operators),
+            num_divisions=reader.num_divisions,
             units=frozenset(reader.units),
             is_rounded=is_rounded,
         )
@@ -102,7 +104,13 @@ def judge(left: Side, right: Side) -> tuple[Verdict, Fraction] | None:
         return Verdict.RIGHT, expected
     if not right.is_calculated and _is_rounded(left.value, right):
         return Verdict.ROUNDED, expected
-    is_unsure = _may_be_converted(left, right) or _is_in_percent(left, right) or _is_share(left)
+    is_unsure = (
+        _may_be_converted(left, right)
+        or _is_in_percent(left, right)
+        or _is_share(left)
+        or left.num_divisions > 1  # "25 / 1/3 = 75": who knows what is divided first
+        or (not left.is_calculated and left.units)  # "8 batches = 5.5 * 8"
+    )
     return None if is_unsure else (Verdict.WRONG, expected)
 
 
