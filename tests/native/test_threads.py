@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from motet.formats.directory import read_directory
@@ -64,6 +66,18 @@ def test_a_small_model_leaves_a_core_to_its_server(taken: list[int]) -> None:
     assert taken == [CORES - 1]
     assert cores_beside_a_server(SMALL_CELL - 1, 1) == 1
     assert cores_beside_a_server(SMALL_CELL, CORES) == CORES  # a thread more is worth more there
+
+
+@pytest.mark.parametrize(
+    ("wished", "cores"),
+    [("1", 1), ("2,1", 2), ("999", 3), ("", 3), ("0", 3), ("many", 3), ("-1", 3)],
+)
+def test_omp_num_threads_is_heeded(
+    wished: str, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", wished)
+    assert num_cores() == cores
 
 
 def test_exactly_as_asked(taken: list[int]) -> None:

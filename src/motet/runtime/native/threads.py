@@ -17,10 +17,13 @@ SMALL_CELL = 20_000_000  # multiply-adds of a cell that takes longer to compute 
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use: those it is bound to, at most $OMP_NUM_THREADS."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    wished = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(cores, int(wished)) if wished.isdecimal() and int(wished) else cores
 
 
 def multiply_adds(model: Model, paths: dict[str, Path], head: str) -> tuple[int, int]:
