@@ -2,8 +2,8 @@
 
 The models differ in how a worked-out problem is laid out, and in nothing else: the same problems,
 the same words, the same sizes, and the same number of cells computed in training. In one channel a
-conversation takes fewer cells, so the same number of them is more passes over the data; `once` is a
-sequence that sees as many conversations as the streams do, `twice` streams with more cells.
+conversation takes fewer cells, so the same number of them is more passes over the data; `once` are
+sequences that see as many conversations as the streams do, in fewer steps or in smaller ones.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Contender:
     arrangement: str
     channels: tuple[str, ...]
     share_of_steps: float = 1.0
+    share_of_cells: float = 1.0
 
     @property
     def is_sequence(self) -> bool:
@@ -78,12 +79,13 @@ CONTENDERS = (
         (USER, OUTPUT, THINK),
     ),
     Contender(
-        "sequence-once", "a sequence, without Skeptical, each problem once",
+        "sequence-once", "a sequence, without Skeptical, each problem once, in 180 steps",
         "sequence-undoubted", (OUTPUT,), share_of_steps=0.225,
     ),
     Contender(
-        "streams-twice", "four streams, twice the cells", "streams",
-        (USER, OUTPUT, THINK, SKEPTICAL), share_of_steps=2.0,
+        "sequence-once-smaller",
+        "a sequence, without Skeptical, each problem once, in 800 smaller steps",
+        "sequence-undoubted", (OUTPUT,), share_of_cells=0.2275,
     ),
 )  # fmt: skip
 
@@ -111,6 +113,7 @@ def generate(out: Path, contender: Contender, size: Size) -> Path:
 
 def train(out: Path, contender: Contender, size: Size, data: Path) -> Path:
     """The trained model."""
+    cells = CELLS_OF_A_LINE * contender.share_of_cells
     steps = max(2, round(size.steps * contender.share_of_steps))
     changes = (
         f'name="{contender.name}"',
@@ -118,7 +121,7 @@ def train(out: Path, contender: Contender, size: Size, data: Path) -> Path:
         f"layout.channels=[{','.join(contender.channels)}]",
         f"layout.channel_embedding={'false' if contender.is_sequence else 'true'}",
         f'data.train=[{{path="{data}"}}]',
-        f"data.rows_per_sequence={round(CELLS_OF_A_LINE / len(contender.channels))}",
+        f"data.rows_per_sequence={round(cells / len(contender.channels))}",
         f"schedule.num_steps={steps}",
         f"schedule.warmup_steps={size.warmup_steps}",
         f"schedule.decay_steps={steps * 3 // 8}",
