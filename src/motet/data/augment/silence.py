@@ -24,7 +24,6 @@ from motet.data.augment.gather import NOWHERE, gather
 from motet.data.augment.voices import LAG, Voices, anyone_R
 from motet.data.dice import Dice
 from motet.data.token_grid import TokenGrid
-from motet.streams.grid import Mask
 
 Cuts = NDArray[np.int64]
 """Before which row each channel is cut, [C]; R: after its last row."""
