@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -24,7 +22,6 @@ from motet.runtime.opening import spare_a_core
 from tests.laws.checks import random_rows
 
 CORES = 6
-PASSIVE = {"OMP_WAIT_POLICY": "passive"}
 
 
 @pytest.fixture
@@ -89,17 +86,3 @@ def test_exactly_as_asked(taken: list[int]) -> None:
     spare_a_core(runtime)
     runtime.forward([runtime.open(2)], [random_rows(runtime, 1)])
     assert taken == [5]
-
-
-@pytest.mark.parametrize(
-    ("set_before", "found"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), (PASSIVE, None)]
-)
-def test_threads_do_not_spin_for_long(set_before: dict[str, str], found: str | None) -> None:
-    """In a process that has ggml; not where somebody has said how they are to wait."""
-    command = "import os, motet.runtime.native.ggml; print(os.environ.get('GOMP_SPINCOUNT'))"
-    kept = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", *PASSIVE)}
-    done = subprocess.run(
-        [sys.executable, "-c", command], env=kept | set_before, capture_output=True, text=True,
-        check=True, timeout=120,
-    )  # fmt: skip
-    assert done.stdout.strip() == str(found)

@@ -9,7 +9,6 @@ Source: ggml.h, ggml-alloc.h and ggml-cpu.h of https://github.com/ggml-org/ggml.
 from __future__ import annotations
 
 import ctypes
-import os
 from ctypes import c_bool, c_float, c_int, c_int32, c_int64, c_size_t, c_uint8, c_void_p
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 MAX_DIMS, MAX_SRC, MAX_OP_PARAMS, MAX_NAME = 4, 10, 64, 64
 N_TASKS_MAX = -1
 ROPE_NORMAL, ROPE_NEOX = 0, 2
-_SPINS = "10000"
 
 
 class Tensor(ctypes.Structure):
@@ -73,17 +71,6 @@ class TypeTraits(ctypes.Structure):
     )
 
 
-def _wait_briefly() -> None:
-    """Let threads that wait for another one sleep after some microseconds; to be called first.
-
-    GNU OpenMP lets them spin for a millisecond or so. Where something else has the core of the
-    thread that they wait for, that is time taken from it: with two other busy processes on two
-    cores a row took 45 ms instead of 27. Whoever has set either variable has it their way.
-    """
-    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
-        os.environ["GOMP_SPINCOUNT"] = _SPINS
-
-
 def _libraries() -> list[ctypes.CDLL]:
     spec = find_spec("ggml")
     if spec is None or spec.origin is None:
@@ -100,7 +87,6 @@ def _libraries() -> list[ctypes.CDLL]:
     return loaded
 
 
-_wait_briefly()
 _LIBRARIES = _libraries()
 
 
