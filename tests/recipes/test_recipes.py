@@ -48,7 +48,7 @@ def test_gsm8k_small(tmp_path: Path) -> None:
 def test_sequential_or_streams(tmp_path: Path) -> None:
     run("sequential-or-streams", tmp_path / "out")
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
-    assert table.count("| four streams") == 3
+    assert table.count("| four streams") == 4
     assert "| a sequence, without Skeptical |" in table
 
 
