@@ -95,20 +95,21 @@ def test_how_many_rows_were_there_before() -> None:
 def test_nothing_counted() -> None:
     figures = figures_of([request(5.0)], WINDOW)
     assert (figures.num_requests, figures.ttft_s.p50, figures.mean_batch) == (0, None, None)
-    assert compare(figures, EngineSteps(((1, 0.1),), 0)) is None
+    assert compare(figures, EngineSteps(((1, 0.1),), 1.0, 0)) is None
 
 
 def test_the_engine_between_two_measurements() -> None:
-    engine = EngineSteps(((1, 1.0), (4, 4.0), (8, 5.0)), 0)
+    engine = EngineSteps(((1, 1.0), (4, 4.0), (8, 5.0)), 4.0, 0)
     assert [engine.at(n) for n in (0.5, 1, 2.5, 4, 6, 8, 20)] == [1, 1, 2.5, 4, 4.5, 5, 5]
 
 
 def test_a_row_under_load_against_the_engine() -> None:
     figures = figures_of([request(10.0 + n / 2) for n in range(10)], WINDOW)
-    comparison = compare(figures, EngineSteps(((1, 0.1), (8, 0.4)), 7))
+    comparison = compare(figures, EngineSteps(((1, 0.1), (8, 0.4)), 5.0, 7))
     assert comparison is not None
-    assert comparison.mean_batch == pytest.approx(10 * 3 / 10)
-    assert comparison.engine_step_s == pytest.approx(0.1 + 2 / 7 * 0.3)
+    assert comparison.mean_batch == 5.0  # as the server counts, not as its users do
+    assert figures.mean_batch == pytest.approx(10 * 3 / 10)
+    assert comparison.engine_step_s == pytest.approx(0.1 + 4 / 7 * 0.3)
     assert comparison.context_rows == 7
     assert comparison.ratio == pytest.approx(0.5 / comparison.engine_step_s)
     assert compare(figures, None) is None

@@ -32,10 +32,10 @@ class Comparison:
 
 def compare(figures: Figures, engine: EngineSteps | None) -> Comparison | None:
     """None without an engine to compare with, or without rows."""
-    row_s, batch = figures.row_s.mean, figures.mean_batch
-    if engine is None or row_s is None or batch is None:
+    row_s = figures.row_s.mean
+    if engine is None or row_s is None:
         return None
-    return Comparison(row_s, batch, engine.context_rows, engine.at(batch))
+    return Comparison(row_s, engine.batch, engine.context_rows, engine.at(engine.batch))
 
 
 def latency_table(figures: Figures) -> Table:
@@ -94,9 +94,7 @@ def to_json(
         "target": target,
         "load": asdict(load),
         "measured": asdict(figures),
-        "engine": None
-        if engine is None
-        else {"context_rows": engine.context_rows, "step_s": dict(engine.step_s)},
+        "engine": None if engine is None else asdict(engine) | {"step_s": dict(engine.step_s)},
         "comparison": None
         if comparison is None
         else asdict(comparison) | {"ratio": comparison.ratio},
