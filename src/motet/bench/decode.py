@@ -16,7 +16,8 @@ from motet.bench.measurement import ROOM_ROWS, Measured, Plan
 from motet.bench.ours import OurSide, engine_time
 from motet.bench.peer import PeerProcess
 from motet.bench.turns import Turns, take_turns
-from motet.engine import Engine, Sampling
+from motet.engine import Engine
+from motet.engine.opening import recommended_sampling
 from motet.formats.gguf import GGUFModel
 from motet.runtime.directory import codec_of, read_source
 from motet.runtime.native.kernels import read_bandwidth
@@ -64,7 +65,7 @@ def _measure(plan: Plan, peer: PeerProcess | None, bandwidth: float, say: Say) -
     prefill = _prefill(plan, runtime, peer, say) if plan.prefill_rows else None
     context = _context(plan, runtime, ours, count, say) if plan.context_rows else None
     say("rows through the engine")
-    engine = Engine(plan.name, runtime, codec_of(plan.source), Sampling())
+    engine = Engine(plan.name, runtime, codec_of(plan.source), recommended_sampling(plan.source))
     through_engine = engine_time(engine, work.num_sessions, min(count, _ENGINE_ROWS))
     peak = peak_resident_bytes()  # before memory is taken to read it
     bandwidth = max(bandwidth, read_bandwidth(plan.num_threads))

@@ -10,7 +10,7 @@ from motet.engine.settings import Sampling
 from motet.errors import CheckpointError, SettingError
 from motet.formats.chat import read_chat_format
 from motet.formats.directory import EMBEDDED
-from motet.runtime.directory import codec_of, name_of, read_source
+from motet.runtime.directory import ModelSource, codec_of, name_of, read_source
 from motet.runtime.opening import CacheType, Dtype, RuntimeName, open_runtime
 from motet.streams.layout import ConvMode
 
@@ -51,12 +51,13 @@ def load(
             f"{source.path}: tokenizer", expected=f"at most {loaded.vocab_size} tokens",
             got=codec.vocab_size, fix="use the tokenizer that belongs to the model",
         )  # fmt: skip
-    sampling, chat = _sampling(source.sampling), read_chat_format(source)
-    return Engine(name_of(source), loaded, codec, sampling, chat=chat)
+    chat = read_chat_format(source)
+    return Engine(name_of(source), loaded, codec, recommended_sampling(source), chat=chat)
 
 
-def _sampling(recommended: dict[str, float]) -> Sampling:
-    knobs: dict[str, Any] = dict(recommended)
+def recommended_sampling(source: ModelSource) -> Sampling:
+    """The sampling that a model's authors recommend; what they say nothing of is as usual."""
+    knobs: dict[str, Any] = dict(source.sampling)
     top_k = knobs.get("top_k")
     if isinstance(top_k, float) and top_k.is_integer():
         knobs["top_k"] = int(top_k)
