@@ -33,7 +33,8 @@ class Prompt:
     """What a reply answers. beginning_RC: rows read after what opens every session of the model.
 
     ids: tokens of the message. num_rows, num_tokens: of all three; silence is no token.
-    row_tokens: tokens of each row before the message. starts_in_thought: the reply begins inside `<think>`.
+    row_tokens: tokens of each row before the message. starts_in_thought: the reply begins inside
+    `<think>`.
     """
 
     beginning_RC: Tokens
