@@ -13,6 +13,7 @@ from typing import Any, cast
 import h11
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from motet.server.config import ServerConfig
@@ -36,6 +37,8 @@ def patient_protocols(
             self.transport.set_write_buffer_limits(0)
 
         async def send(self, message: ASGISendEvent) -> None:
+            if self.close_sent and message["type"] in ("websocket.send", "websocket.close"):
+                raise ClientDisconnected  # it was closed here, over a frame that is none
             await super().send(message)
             if message["type"] == "websocket.http.response.body":
                 self.handshake_complete = True  # else uvicorn takes a refusal for an oversight
