@@ -128,16 +128,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> TableDataset:
 def test_no_damage_to_a_shard_is_anything_but_a_data_error(
     whole: TableDataset, data: st.DataObject
 ) -> None:
-    """Nor does it go unnoticed: gzip has a check sum, except of its header."""
+    """Nor does it change what is read: gzip has a check sum of all that means anything."""
     path = whole.path / SHARD
-    with damaged(path, data) as at:
+    with damaged(path, data):
         try:
             read = list(whole.read())
         except DataError:
             pass
         else:
             assert read == [hello("a"), hello("b")]
-            assert at < 10
         with pytest.raises(DataError, match="SHA-256"):
             whole.check_hashes()
 
