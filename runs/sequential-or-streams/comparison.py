@@ -190,6 +190,7 @@ def pairs(found: dict[str, tuple[Contender, list[Trial]]]) -> str:
 
 
 def main(arguments: list[str]) -> None:
+    """Make the data, train and ask every contender, and write the table. [--small] [FOLDER]"""
     is_small = "--small" in arguments
     folders = [argument for argument in arguments if argument != "--small"]
     size, out = (SMALL if is_small else WHOLE), Path(folders[0] if folders else HERE / "out")

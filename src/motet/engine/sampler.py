@@ -77,18 +77,16 @@ class Sampler:
         C, prompt = layout.num_channels, waiting.queues[layout.prompt_index]
         tokens, given = np.empty((1, C), TOKEN_DTYPE), np.ones((1, C), np.bool_)
         logprobs = None
-        best_X = logits_XV[:, : self._codec.vocab_size].argmax(axis=1).tolist()
         for channel, queue in enumerate(waiting.queues):
             if queue:
                 tokens[0, channel] = queue[0].token_id
             elif self._rests(channel, transcript):
                 tokens[0, channel] = self._silence_id
             else:
-                column = self._columns[channel]
-                logits_V = logits_XV[column, : self._codec.vocab_size]
+                logits_V = logits_XV[self._columns[channel], : self._codec.vocab_size]
                 token_id = self.drawn.get(channel)
                 if token_id is None:
-                    token_id = self._draw(logits_V, best_X[column], channel, transcript)
+                    token_id = self._draw(logits_V, channel, transcript)
                 tokens[0, channel], given[0, channel] = token_id, False
                 if channel == layout.output_index and self._settings.top_logprobs is not None:
                     logprobs = logprobs_of(logits_V, token_id, self._settings.top_logprobs)
@@ -96,14 +94,13 @@ class Sampler:
         starts = (0,) if prompt and prompt[0].starts_turn else ()
         return Block(tokens, given, starts, (0,) if prompt else (), logprobs)
 
-    def _draw(self, logits_V: Logits, best: int, channel: int, transcript: Transcript) -> int:
-        """Draw a token id; best: the likeliest one, which nothing below may have to change."""
-        silence_id = self._codec.silence_id
-        if self._is_plain_C[channel] and (
-            best != silence_id or transcript.turn.silence_penalty(channel) == 0.0
-        ):
-            check_finite(logits_V[best])
-            return best
+    def _draw(self, logits_V: Logits, channel: int, transcript: Transcript) -> int:
+        """Draw a token id."""
+        if self._is_plain_C[channel]:
+            best, silence_id = int(logits_V.argmax()), self._codec.silence_id
+            if best != silence_id or transcript.turn.silence_penalty(channel) == 0.0:
+                check_finite(logits_V[best])
+                return best
         uniform = self.dice.roll(len(transcript.rows), channel)
         penalised_V = self._penalised(logits_V, channel, transcript)
         return sample(penalised_V, self._sampling_C[channel], uniform)
