@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,12 @@ def engine_with(beginning_bytes: int) -> Engine[Any]:
     return engine
 
 
-def bits(state: NativeState) -> Iterator[bytes]:
-    """All that a state holds, of the ring what is not overwritten yet."""
+def bits(state: NativeState) -> Iterator[str]:
+    """Digests of all that a state holds, of the ring of what is not overwritten yet."""
     tokens, cache, _, snapshots = state.parts()
-    yield from (tokens.tobytes(), cache.tobytes(), snapshots.tobytes())
     needed = range(state.num_rows - (state.shape.W - 1), state.num_rows)
-    yield state.ring[:, [row % 64 for row in needed]].tobytes()
+    for part in (tokens, cache, snapshots, state.ring[:, [row % 64 for row in needed]]):
+        yield sha256(part.tobytes()).hexdigest()
 
 
 def talk(engine: Engine[Any], messages: list[Past], **options: Any) -> tuple[Any, ...]:
