@@ -70,7 +70,7 @@ def _watch() -> None:
 
 def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int:
     while any(process.poll() is None for process in running):
-        failed = [p.returncode for p in running if p.returncode not in (None, 0)]
+        failed = [p.returncode for p in running if p.returncode]
         if failed:
             deadline = time.monotonic() + _PATIENCE_S
             if not _is_agreed(failed):
@@ -80,9 +80,14 @@ def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int:
             for process in running:
                 process.kill()
                 process.wait()
-            return int(failed[0]) if failed[0] > 0 else 1
+            return _exit_code(failed[0])
         time.sleep(_POLL_S)
-    return next((p.returncode for p in running if p.returncode), 0)
+    return _exit_code(next((p.returncode for p in running if p.returncode), 0))
+
+
+def _exit_code(returncode: int) -> int:
+    """1 for a process that a signal has ended."""
+    return returncode if returncode >= 0 else 1
 
 
 def _is_agreed(codes: Sequence[int]) -> bool:

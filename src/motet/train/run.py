@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+from torch import distributed
 
 from motet.errors import CheckpointError
 from motet.train.arguments import num_processes
@@ -68,6 +69,7 @@ def train(config: TrainConfig, console: Console, *, only_export: bool = False) -
         is_over = trainer.is_over or only_export
         best, checkpoints = trainer.best_step, trainer.checkpoints
         del trainer, adapted, start
+        _part()
         models: list[Exported] = []
         if is_first and is_over:
             models = export_all(config, folder, checkpoints, best)
@@ -84,6 +86,13 @@ def _followed(trainer: StreamTrainer) -> Iterator[None]:
         for callback in trainer.callback_handler.callbacks:
             if isinstance(callback, ProgressBar):
                 callback.close()
+
+
+def _part() -> None:
+    """Let the processes of a run go together: one that still listens aborts when another is gone."""
+    if distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
 
 
 def _adapted(config: TrainConfig, start: Start) -> Adapted | None:
