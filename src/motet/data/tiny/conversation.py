@@ -45,7 +45,7 @@ class Target(IntEnum):
 class Conversation:
     """tokens [R, C] and targets [R, C] (values of `Target`), and the tasks they came from.
 
-    planted: the rows in which a wrong line ends.
+    planted: the rows in which a line becomes wrong; in a sequence, in which it ends.
     """
 
     tokens_RC: Tokens

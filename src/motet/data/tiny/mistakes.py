@@ -5,7 +5,7 @@ A slip falsifies one fact of the line; a mix-up does another operation or takes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -31,6 +31,17 @@ class Written:
     def is_wrong(self) -> bool:
         """Whether a mistake is planted here; the right line then follows."""
         return self.text != self.line.text
+
+    @property
+    def stop(self) -> str:
+        """What ends the line."""
+        return "." if self.is_last else "\n"
+
+    def parting(self, ids: Callable[[str], list[int]]) -> tuple[list[int], list[int], int]:
+        """Tokens of the line as written and of the right one, and how many they begin with alike."""
+        written, right = (ids(text + self.stop) for text in (self.text, self.line.text))
+        pairs = enumerate(zip(written, right, strict=False))
+        return written, right, next(i for i, (a, b) in pairs if a != b)
 
 
 def written_lines(task: Task, rng: Random, mistake_share: float) -> Iterator[Written]:

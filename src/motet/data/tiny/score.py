@@ -13,8 +13,12 @@ Think notes each number once it is certain where it ends, writes one line, waits
 writes the next. A line ends with a newline, the last one with a full stop.
 
 Skeptical does the same work once more, one row behind Think: each of its tokens is predicted when
-Think's token for that place cannot be seen yet, and can be compared with it right afterwards. When
-both are done it says " ok", or " no" if the two lines differ. After a "no" Think writes again.
+Think's token for that place cannot be seen yet, and can be compared with it in the next row. A line
+that stays the same to its end is " ok". Where Think writes something else, Skeptical says " no" at
+once, and Think breaks off as soon as it can know, and writes the line again:
+
+    Think                  47   38    47+38: 7+8=14, 4+ \n        47+38: 7+8=15, 4+3+1=8 -> 85.
+    Skeptical                          47+38: 7+8=15 no \n         47+38: 7+8=15, 4+3+1=8 -> 85 ok
 
 Without Skeptical nobody is waited for: Think's lines follow each other, and Output begins as soon
 as it can know that the last one is done.
@@ -27,7 +31,7 @@ from random import Random
 
 from tokenizers import Tokenizer
 
-from motet.data.tiny.lines import Task
+from motet.data.tiny.lines import Line, Task
 from motet.data.tiny.mistakes import Written, written_lines
 from motet.data.tiny.number_words import find_numbers
 from motet.data.tiny.tokenizer import END, token_id
@@ -77,7 +81,7 @@ class Turn:
 
     skeptical: None if nobody doubts. prefilled: the message was read at once with the other
     channels silent, so Think makes up for its notes afterwards. mistake_share: probability of one
-    planted mistake. planted: the rows in which wrong lines end.
+    planted mistake. planted: the rows in which lines become wrong.
     """
 
     tokenizer: Tokenizer
@@ -132,49 +136,49 @@ class Turn:
         """Lines and verdicts; returns the row in which Output may begin."""
         ended = row
         for written in written_lines(task, self.rng, self.mistake_share):
-            write = self._mislead if written.is_wrong else self._state
-            ended = write(written, row)
-            row = self._judge(written, ended)
-            if written.is_wrong and written.is_last:
-                self.think.say(self._ids("\n"), row)
+            if written.is_wrong:
+                row = self._mislead(written, row)
+            else:
+                ended = self._state(written.line, written.stop, row)
+                row = self._agree(written, ended)
         self.think.say([self._end], row)
         return max(row, ended + LAG)
 
-    def _state(self, written: Written, row: int) -> int:
+    def _state(self, line: Line, stop: str, row: int) -> int:
         """A right line; returns its last row."""
-        first, ended = self._write(written, row)
-        step = written.line.step
-        num_deciding = len(self._ids(str(step))) if step else 0
+        first, ended = self.think.say(self._ids(line.text + stop), row)
+        num_deciding = len(self._ids(str(line.step))) if line.step else 0
         self.think.decisions.update(range(first, first + num_deciding), [ended])
         return ended
 
     def _mislead(self, written: Written, row: int) -> int:
-        """A wrong line, not to be learned from where it leaves the right one; its last row."""
-        first, ended = self._write(written, row)
-        stop = _stop(written)
-        pairs = zip(
-            self._ids(written.text + stop), self._ids(written.line.text + stop), strict=False
-        )
-        same = next(i for i, pair in enumerate(pairs) if pair[0] != pair[1])
-        self.think.unlearned.update(range(first + same, ended + 1))
-        self.planted.append(ended)
-        return ended
+        """A wrong line, and the objection; returns the row in which the right line may begin.
 
-    def _write(self, written: Written, row: int) -> tuple[int, int]:
-        return self.think.say(self._ids(written.text + _stop(written)), row)
+        From where it leaves the right line on, the wrong one is not to be learned.
+        """
+        assert self.skeptical is not None
+        wrong, right, same = written.parting(self._ids)
+        first = max(self.think.free_row, row)
+        left = first + same
+        shadow = right[: same + 1] if same + 1 < len(right) else right[:same]
+        self.skeptical.say(shadow, first + SHADOW)
+        said, _ = self.skeptical.say([*self._ids(" no"), *self._ids("\n")], left + LAG)
+        self.skeptical.decisions.add(said)
+        heard = said + LAG
+        _, ended = self.think.say(wrong[: heard - first], first)
+        self.think.unlearned.update(range(left, ended + 1))
+        self.planted.append(left)
+        if [self.think.tokens[ended]] != self._ids("\n"):
+            self.think.say(self._ids("\n"), heard)
+        return heard
 
-    def _judge(self, written: Written, ended: int) -> int:
-        """Skeptical's own line and verdict on a line of Think; the row in which Think goes on."""
+    def _agree(self, written: Written, ended: int) -> int:
+        """Skeptical's own line, the same as Think's; returns the row in which Think goes on."""
         if self.skeptical is None:
             return ended + 1
-        began = ended + 1 - len(self._ids(written.text + _stop(written)))
-        self.skeptical.say(self._ids(written.line.text), began + SHADOW)
-        said, _ = self.skeptical.say(self._ids(" no" if written.is_wrong else " ok"), ended + LAG)
+        began = ended + 1 - len(self._ids(written.text + written.stop))
+        self.skeptical.say(self._ids(written.text), began + SHADOW)
+        said, _ = self.skeptical.say(self._ids(" ok"), ended + LAG)
         self.skeptical.decisions.add(said)
-        is_done = written.is_last and not written.is_wrong
-        self.skeptical.say([self._end] if is_done else self._ids("\n"), said + 1)
+        self.skeptical.say([self._end] if written.is_last else self._ids("\n"), said + 1)
         return said + LAG
-
-
-def _stop(written: Written) -> str:
-    return "." if written.is_last else "\n"

@@ -79,11 +79,9 @@ def compose_sequence(
 
 
 def _think(column: _Column, written: Written) -> None:
-    stop = "." if written.is_last else "\n"
-    said = column.ids(written.text + stop)
+    said = column.ids(written.text + written.stop)
     if written.is_wrong:
-        pairs = zip(said, column.ids(written.line.text + stop), strict=False)
-        same = next(i for i, (a, b) in enumerate(pairs) if a != b)
+        _, _, same = written.parting(column.ids)
         column.add(said[:same])
         column.add(said[same:], Target.NONE)
         return
