@@ -89,7 +89,7 @@ def _followed(trainer: StreamTrainer) -> Iterator[None]:
 
 
 def _part() -> None:
-    """Let the processes of a run go together: one that still listens aborts when another is gone."""
+    """Processes of a run go together: one that still listens when another is gone aborts."""
     if distributed.is_initialized():
         distributed.barrier()
         distributed.destroy_process_group()

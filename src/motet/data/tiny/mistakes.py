@@ -38,7 +38,7 @@ class Written:
         return "." if self.is_last else "\n"
 
     def parting(self, ids: Callable[[str], list[int]]) -> tuple[list[int], list[int], int]:
-        """Tokens of the line as written and of the right one, and how many they begin with alike."""
+        """Tokens of the line as written and of the right one, and how many they share at first."""
         written, right = (ids(text + self.stop) for text in (self.text, self.line.text))
         pairs = enumerate(zip(written, right, strict=False))
         return written, right, next(i for i, (a, b) in pairs if a != b)
