@@ -5,7 +5,8 @@
     47+38: 7+8=15, 4+3+1=8 -> 85.<answer>It is 85.<end>
 
 What the streams of `score` say side by side stands here one after the other, in the order in which
-each part can follow from those before it: the texts and the planted mistakes are the same. With
+each part can follow from those before it: the texts and the planted mistakes are the same, only
+that a wrong line is written to its end here, where streams break it off. With
 doubt, Skeptical's line and verdict stand behind each line of Think. Nothing is silent but row 0, as
 in streams. Every cell that is not the question's is learned, but the wrong ones.
 """
