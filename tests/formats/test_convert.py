@@ -20,10 +20,13 @@ from transformers import Lfm2MoeConfig, Lfm2MoeForCausalLM
 
 from motet.errors import CheckpointError, MotetError, TokenizerError
 from motet.formats import convert as module
+from motet.formats.chat import read_chat_format
 from motet.formats.convert import convert, plan
 from motet.formats.directory import Kind, read_directory
+from motet.formats.ends import ENDS_KEY
 from motet.formats.gguf import read_gguf
 from motet.formats.quantize import Quant, quantized
+from motet.formats.restore import Stored, restore
 from motet.formats.tensors import read_tensors
 from motet.streams.codec import read_tokenizer
 from tests.checkpoint.directories import change_json, change_tensors, drawn, write_tokenizer
@@ -286,3 +289,27 @@ def test_memory_does_not_grow_with_tensors(tmp_path: Path, folder: Path) -> None
         tracemalloc.stop()
     assert count == 1_600_000 * 18
     assert peak < 100e6
+
+
+@pytest.mark.parametrize("ends", [[1], [5, 1], [7, 1, 9, 11], 7])
+def test_all_end_tokens_go_along(ends: list[int] | int, folder: Path, tmp_path: Path) -> None:
+    """generation_config.json may name several, in any order; the file has the same ones."""
+    directory = shutil.copytree(folder / "qwen3", tmp_path / "model")
+    file, back = tmp_path / "model.gguf", tmp_path / "back"
+    path = directory / "generation_config.json"
+    path.write_text(json.dumps({"eos_token_id": ends}), "utf-8")
+    stated = {1, *([ends] if isinstance(ends, int) else ends)}  # 1: config.json
+    convert(directory, file, Quant.F32)
+    restore(file, back, Stored.F32)
+    for source in (read_directory(directory), read_gguf(file), read_directory(back)):
+        assert read_chat_format(source).end_ids == stated
+        assert source.layout.end is not None
+        assert source.layout.end.id == 1
+    keys = [f"tokenizer.ggml.{key}_token_id" for key in ("eos", "eot", "eom")]
+    known = [read_gguf(file).metadata.get(key) for key in keys]  # what llama.cpp reads
+    others = [i for i in ([] if isinstance(ends, int) else ends) if i != 1] or sorted(stated - {1})
+    assert known == [*[1, *others][:3], *[None] * (2 - len(others))]
+
+
+def test_several_channels_have_one_end(folder: Path) -> None:
+    assert ENDS_KEY not in plan(read_directory(folder / "own"), Quant.F32).metadata

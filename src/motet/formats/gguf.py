@@ -5,6 +5,7 @@ The conventions are llama.cpp's, so that every file it opens as `lfm2moe`, `lfm2
 
     motet.layout            the text of layout.json
     motet.sampling          recommended sampling, a JSON object of numbers
+    motet.end_token_ids     all tokens that end a reply of a one-channel model
     channel_embd.weight     [C, D], F32, if the layout has a channel embedding
 
 and `tokenizer.huggingface.json` (a key of the GGUF specification) holds the whole tokenizer.

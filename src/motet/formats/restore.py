@@ -23,6 +23,7 @@ from motet.errors import CheckpointError
 from motet.formats.config import to_config
 from motet.formats.convert import check_target
 from motet.formats.dequantize import CHUNK_BYTES, read_rows
+from motet.formats.ends import ENDS_KEY, ends_of_file
 from motet.formats.gguf import LAYOUT_KEY, GGUFModel, read_gguf
 from motet.formats.header import TensorInfo
 from motet.formats.hyperparameters import Architecture
@@ -86,7 +87,8 @@ def _json_files(model: GGUFModel, stored: Stored) -> dict[str, str]:
     end = None if layout.end is None else layout.end.id
     config = to_config(model.hyperparameters, tied=HEAD not in model.tensors, end=end)
     config["dtype"] = "float16" if stored is Stored.F16 else "float32"
-    generation: dict[str, Any] = {"eos_token_id": end}
+    ends = ends_of_file(model.metadata) if ENDS_KEY in model.metadata else ()
+    generation: dict[str, Any] = {"eos_token_id": list(ends) if len(ends) > 1 else end}
     if sampling.get("temperature") == 0:
         generation["do_sample"] = False
     generation |= {

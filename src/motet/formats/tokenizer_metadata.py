@@ -12,6 +12,7 @@ import numpy as np
 
 from motet.errors import TokenizerError
 from motet.formats.directory import ModelDirectory
+from motet.formats.ends import describe_ends
 from motet.formats.header import Value
 from motet.formats.pretokenizers import name_of
 from motet.formats.vocabulary import HUGGINGFACE_KEY, PREFIX, TokenType
@@ -60,6 +61,7 @@ def describe_tokenizer(directory: ModelDirectory, vocab_size: int) -> dict[str, 
         PREFIX + "token_type": types,
         PREFIX + "merges": [m if isinstance(m, str) else " ".join(m) for m in model["merges"]],
         **_special(directory, tokenizer.encode("", add_special_tokens=True).ids, vocab_size),
+        **describe_ends(directory, vocab_size),
         HUGGINGFACE_KEY: path.read_text("utf-8"),
     }
     if template := chat_template(directory):
