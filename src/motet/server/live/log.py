@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 
 from motet.server.journal import Entry, Journal
+from motet.server.live.forks import with_token
 
 TAIL_BYTES = 128 * 1024
 FETCH_EVENTS = 256
@@ -19,8 +20,10 @@ FETCH_EVENTS = 256
 class EventLog:
     """seq: the last event's number. published: the last one that may be seen."""
 
-    def __init__(self, session_id: str, journal: Journal, seq: int = 0) -> None:
+    def __init__(self, session_id: str, token: str, journal: Journal, seq: int = 0) -> None:
+        """token: the session's, from which those of its forks follow."""
         self.seq = self.published = seq
+        self._token = token
         self._session_id = session_id
         self._journal = journal
         self._tail: list[str] = []
@@ -50,7 +53,8 @@ class EventLog:
 
     async def fetch(self, seq: int) -> list[str]:
         """The next of the events after `seq`, from the journal."""
-        entries = await asyncio.to_thread(
-            self._journal.events, self._session_id, seq, min(FETCH_EVENTS, self.published - seq)
-        )
-        return [entry.json for entry in entries]
+        return await asyncio.to_thread(self._read, seq, min(FETCH_EVENTS, self.published - seq))
+
+    def _read(self, seq: int, num_events: int) -> list[str]:
+        entries = self._journal.events(self._session_id, seq, num_events)
+        return [with_token(entry.json, self._token, self._journal) for entry in entries]

@@ -19,6 +19,7 @@ from motet.server.decoding import Kept, OpenRequest
 from motet.server.decoding.messages import ContextPolicy
 from motet.server.journal import SessionRecord, token_hash
 from motet.server.live.asking import check_size
+from motet.server.live.forks import fork_token
 from motet.server.live.knobs import changed
 from motet.server.live.past import Past
 
@@ -48,7 +49,7 @@ class Openings:
         settings = changed(self.engine.settings(), event.settings)
         settings.check_against(self.engine.codec.layout)
         record = self._record(
-            token, num_rows or min(self.context_rows, most),
+            _fresh_id(), token, num_rows or min(self.context_rows, most),
             event.context_policy or self.context_policy, "",
         )  # fmt: skip
         return record, self._request(
@@ -59,9 +60,12 @@ class Openings:
         """The session of a record."""
         return self._request(record, past.settings, past.pace, past.system, past.kept)
 
-    def twin(self, record: SessionRecord, token: str) -> SessionRecord:
-        """The record of a fork."""
-        return self._record(token, record.context_rows, record.context_policy, record.title)
+    def twin(self, record: SessionRecord, token: str) -> tuple[SessionRecord, str]:
+        """The record of a fork of the session with this record and token, and the fork's token."""
+        session_id = _fresh_id()
+        its_token = fork_token(token, session_id)
+        policy, title = record.context_policy, record.title
+        return self._record(session_id, its_token, record.context_rows, policy, title), its_token
 
     def check_fits(self, record: SessionRecord) -> None:
         """SessionError if the session is another model's."""
@@ -73,10 +77,10 @@ class Openings:
             )  # fmt: skip
 
     def _record(
-        self, token: str, context_rows: int, policy: ContextPolicy, title: str
+        self, session_id: str, token: str, context_rows: int, policy: ContextPolicy, title: str
     ) -> SessionRecord:
         return SessionRecord(
-            id=secrets.token_hex(8), token_hash=token_hash(token), model=self.engine.name,
+            id=session_id, token_hash=token_hash(token), model=self.engine.name,
             layout_json=self.layout_json, context_rows=context_rows, context_policy=policy,
             created_s=time.time(), title=title,
         )  # fmt: skip
@@ -96,3 +100,7 @@ class Openings:
             settings=settings, context_rows=record.context_rows, beginning=beginning,
             pinned_rows=len(beginning), policy=record.context_policy, pace=pace, kept=kept,
         )  # fmt: skip
+
+
+def _fresh_id() -> str:
+    return secrets.token_hex(8)

@@ -46,7 +46,7 @@ class LiveSession:
     ) -> None:
         """seq: the last event that the journal has of it."""
         layout = hub.decoding.engine.codec.layout
-        events = EventLog(record.id, journal, seq)
+        events = EventLog(record.id, token, journal, seq)
         self.record = record
         self.token = token
         self.story = Story(
@@ -198,7 +198,7 @@ class LiveSession:
 
     def take_story(self, story: Story) -> None:
         """Go on from another session's story."""
-        events = EventLog(self.record.id, self._journal, story.log.seq)
+        events = EventLog(self.record.id, self.token, self._journal, story.log.seq)
         self.story = story.copy(self.record.id, events, self._keep)
         self.is_new = False
 
