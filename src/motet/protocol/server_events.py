@@ -166,12 +166,14 @@ class TurnEnded(_Event):
 
 class TurnContinued(_Event):
     """A turn that was over goes on: after `continue` (its limits then count anew), or because the
-    session was cut back into it or words were put into a channel.
+    session was cut back into it or words were put into a channel. Or one that was not over goes on
+    after the server was away; seconds: what it had taken before.
     """
 
     type: Literal["turn.continued"] = "turn.continued"
     turn: int
     counts_anew: bool
+    seconds: float | None = None
 
 
 class Metrics(_Event):

@@ -13,6 +13,7 @@ from motet.engine import Session, StopReason
 from motet.errors import MotetError
 from motet.protocol.row import Row
 from motet.runtime.protocol import StateT
+from motet.server.decoding.clock import TurnClock
 from motet.server.decoding.mail import Mail
 from motet.server.decoding.messages import Read, Standing, TurnEnd
 from motet.server.decoding.pace import Pace
@@ -23,12 +24,10 @@ class Member(Generic[StateT]):
     """A session that the decode loop takes along. Lives in the decode thread.
 
     steps_left: steps that a paused session may still take. put_read: per channel, tokens that were
-    read of words put into it. now: seconds of the monotonic clock.
+    read of words put into it. clock: of the last turn. now: seconds of the monotonic clock.
     """
 
-    def __init__(
-        self, key: int, session: Session[StateT], pace: Pace, every_s: float, now: float
-    ) -> None:
+    def __init__(self, key: int, session: Session[StateT], pace: Pace, every_s: float) -> None:
         self.key = key
         self.session = session
         self.pace = pace
@@ -36,16 +35,18 @@ class Member(Generic[StateT]):
         self.is_paused = False
         self.steps_left = 0
         self.put_read = [0] * session.layout.num_channels
-        self._began_s = now
+        self.clock = TurnClock()
         self._spoke_s: float | None = None
-        self.reopen()
+        self._open_turn: int | None = None
+        self._turn = session.turn
 
     def fork(self, key: int, session: Session[StateT], now: float) -> Member[StateT]:
         """The same for a copy of the session."""
-        twin = Member(key, session, Pace(self.pace.rows_per_s), self.mail.every_s, now)
+        twin = Member(key, session, Pace(self.pace.rows_per_s), self.mail.every_s)
         twin.is_paused, twin.steps_left = self.is_paused, self.steps_left
         twin.put_read = list(self.put_read)
-        twin._began_s, twin._spoke_s = self._began_s, self._spoke_s
+        twin.clock, twin._spoke_s = self.clock.copy(), self._spoke_s
+        twin.reopen(now)
         return twin
 
     @property
@@ -70,11 +71,15 @@ class Member(Generic[StateT]):
             stopped_by=session.stopped_by,
         )
 
-    def reopen(self) -> None:
+    def reopen(self, now: float) -> None:
         """Take up the session's last turn as far as it is going on."""
         is_turning = bool(self.session.turn_starts) and self.session.stopped_by is None
         self._open_turn = len(self.session.turn_starts) if is_turning else None
         self._turn = self.session.turn
+        if is_turning:
+            self.clock.go_on(now)
+        else:
+            self.clock.stop(now)
 
     def before_step(self) -> tuple[int, list[int]]:
         """What `take` has to know of the time before a step: tokens read, and still put."""
@@ -97,7 +102,7 @@ class Member(Generic[StateT]):
             if self._open_turn is not None:
                 self._end_turn(self.session.stopped_by, self.session.turn.num_rows, now)
         elif self._open_turn is None:
-            self.reopen()
+            self.reopen(now)
             if self._open_turn is not None:
                 self.mail.update().is_continued = True
                 self.mail.close_update()
@@ -108,6 +113,7 @@ class Member(Generic[StateT]):
         if self.session.turn_starts and reason is not None:
             number = len(self.session.turn_starts)
             self.mail.end_turn(TurnEnd(number, reason, turn.num_rows, turn.ttft_rows, 0.0))
+            self.clock = TurnClock()
 
     def fail(self, error: MotetError, now: float) -> None:
         """Tell that the session is broken: its turn ends, and nothing comes after."""
@@ -139,7 +145,8 @@ class Member(Generic[StateT]):
             if self._open_turn is not None:
                 self._end_turn(StopReason.INTERRUPTED, first - starts[turn - 2], report.at_s)
             self.mail.begin_turn(turn)
-            self._open_turn, self._began_s = turn, report.at_s - report.seconds
+            self._open_turn, self.clock = turn, TurnClock()
+            self.clock.go_on(report.at_s - report.seconds)
             self._spoke_s, self._turn = None, self.session.turn
         self._add(rows, reads)
 
@@ -154,8 +161,7 @@ class Member(Generic[StateT]):
 
     def _end_turn(self, reason: StopReason | None, num_rows: int, now: float) -> None:
         assert self._open_turn is not None
-        seconds = now - self._began_s
-        ttft_rows = self._turn.ttft_rows
+        seconds, ttft_rows = self.clock.stop(now), self._turn.ttft_rows
         self.mail.end_turn(TurnEnd(self._open_turn, reason, num_rows, ttft_rows, seconds))
         self._open_turn, self.steps_left = None, 0
 
@@ -176,7 +182,7 @@ class Member(Generic[StateT]):
     def _spoke(self, report: StepReport) -> None:
         if self._spoke_s is None:
             update = self.mail.update()
-            update.ttft_s = report.at_s - self._began_s
+            update.ttft_s = self.clock.seconds(report.at_s)
             report.ttft_s.append(update.ttft_s)
             self.mail.hurry()
         else:

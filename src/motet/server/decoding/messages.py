@@ -66,7 +66,7 @@ class Unread:
 class Kept:
     """What a session had come to, to go on from there: its rows, what happened in them, the rest.
 
-    unread: texts that wait, in order.
+    unread: texts that wait, in order. turn_s: seconds that the last turn has taken.
     """
 
     grid: Grid
@@ -74,6 +74,7 @@ class Kept:
     stopped_by: StopReason | None
     unread: tuple[Unread, ...] = ()
     is_paused: bool = False
+    turn_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

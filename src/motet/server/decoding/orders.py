@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from motet.engine import Engine, StopReason
 from motet.errors import SessionError
 from motet.runtime.protocol import StateT
@@ -65,7 +67,7 @@ def obey(engine: Engine[StateT], member: Member[StateT], order: Order) -> tuple[
         case Rewind(num_rows):
             engine.rewind(session, num_rows)
             member.steps_left = 0
-            member.reopen()
+            member.reopen(time.monotonic())
         case Look():
             pass
         case _:
@@ -84,4 +86,4 @@ def _go_on(member: Member[StateT]) -> None:
     member.is_paused, member.steps_left = False, 0
     if is_limited:
         session.continue_turn()
-        member.reopen()
+        member.reopen(time.monotonic())

@@ -10,6 +10,7 @@ from motet.engine import Engine, Session
 from motet.engine.rolling import Rolling
 from motet.engine.waiting import given_block
 from motet.runtime.protocol import StateT
+from motet.server.decoding.clock import TurnClock
 from motet.server.decoding.member import Member
 from motet.server.decoding.messages import OpenRequest, Taken
 from motet.server.decoding.pace import Pace
@@ -25,10 +26,12 @@ def open_member(
     """
     pace, kept = Pace(request.pace), request.kept
     session = _session(engine, request)
-    member = Member(key, session, pace, request.every_s, time.monotonic())
+    member = Member(key, session, pace, request.every_s)
     if kept is None:
         return member, ()
     member.is_paused = kept.is_paused
+    member.clock = TurnClock(kept.turn_s)
+    member.reopen(time.monotonic())
     return member, tuple(queue_again(member, text) for text in kept.unread)
 
 

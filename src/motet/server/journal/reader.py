@@ -68,12 +68,12 @@ class JournalReader:
     ) -> list[Entry]:
         """At most `limit` events with numbers above `after_seq`, in order; [] if there are none."""
         question = """
-            SELECT seq, row, json FROM events
+            SELECT seq, row, json, time_s FROM events
             WHERE session = (SELECT number FROM sessions WHERE id = ?) AND seq > ?
             ORDER BY seq LIMIT ?"""
         with self._reading() as connection:
             rows = connection.execute(question, (session_id, after_seq, limit)).fetchall()
-        return [Entry(session_id, seq, row, json) for seq, row, json in rows]
+        return [Entry(session_id, *row) for row in rows]
 
     def all_events(self, session_id: str) -> Iterator[Entry]:
         """All events that a session has by now, in order, read some at a time."""

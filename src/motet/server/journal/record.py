@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 TITLE_CHARACTERS = 80
@@ -37,12 +37,16 @@ class SessionRecord:
 
 @dataclass(frozen=True)
 class Entry:
-    """One server event: its number in the session, the rows there were, its JSON (compact)."""
+    """One server event: its number in the session, the rows there were, its JSON (compact).
+
+    time_s: seconds since 1970 when it was kept; 0 before that.
+    """
 
     session_id: str
     seq: int
     row: int
     json: str
+    time_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,7 @@ class Hub:
 
     async def twin(self, parent: LiveSession) -> LiveSession:
         """A session in a place of its own that will be a copy of `parent`."""
-        token = secrets.token_urlsafe(24)
-        record = self._openings.twin(parent.record, token)
+        record, token = self._openings.twin(parent.record, parent.token)
         twin = LiveSession(self, record, token, self._journal)
         if self.decoding.line.is_full:
             await self._make_room()
@@ -209,6 +208,8 @@ class Hub:
         for input_id, taken in zip(past.unread, reply.taken, strict=True):
             live.story.inputs.put_back(input_id, taken)
         live.story.inputs.last_id = past.last_input_id
+        if reply.now.is_turning:
+            live.story.say_back(past.turn_s)
 
     async def _revive(
         self, record: SessionRecord, token: str, on_waiting: OnWaiting | None
@@ -220,6 +221,7 @@ class Hub:
         live.on_open = partial(self._go_on, live, past)
         request = self._openings.again(record, past)
         await self._open(live, request, on_waiting)
+        await self.keeper.flush()
         log.info("session resumed", session_id=record.id, row=live.row)
         return live
 

@@ -30,7 +30,8 @@ EVENTS_AT_ONCE = 1000
 class Past:
     """What the events of a session say of it, as far as they were read.
 
-    unread: by id, texts that wait. last_input_id: the last one's. system: its system text.
+    unread: by id, texts that wait. last_input_id: the last one's. system: its system text. turn_s:
+    seconds that the last turn has taken, without those when nobody served it.
     """
 
     layout: Layout
@@ -43,8 +44,10 @@ class Past:
     last_input_id: int = 0
     unread: dict[int, Unread] = field(default_factory=dict)
     marks: Marks = field(default_factory=Marks)
+    turn_s: float = 0.0
     _ids: list[list[int]] = field(default_factory=list)
     _given: list[list[bool]] = field(default_factory=list)
+    _kept_s: float = 0.0
 
     def read(self, entries: Iterable[Entry]) -> None:
         """Read on; JournalError for an entry that is no event or is missing."""
@@ -52,6 +55,9 @@ class Past:
             if entry.seq != self.seq + 1:
                 raise JournalError("event", expected=f"number {self.seq + 1}", got=entry.seq)
             self.seq = entry.seq
+            if self.marks.turn_starts and self.stopped_by is None:
+                self.turn_s += entry.time_s - self._kept_s
+            self._kept_s = entry.time_s
             try:
                 if _ROWS_MARK in entry.json[:64]:
                     self._hear_rows(json.loads(entry.json)["rows"])
@@ -70,7 +76,7 @@ class Past:
         )
         stopped_by = self.stopped_by if self.marks.turn_starts else None
         unread = tuple(self.unread.values())
-        return Kept(grid, self.marks, stopped_by, unread, self.is_paused)
+        return Kept(grid, self.marks, stopped_by, unread, self.is_paused, self.turn_s)
 
     def _hear_rows(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
@@ -93,9 +99,11 @@ class Past:
                     del self.unread[input_id]
             case server.TurnStarted():
                 self.marks.turn_starts.append(event.from_row)
-                self.stopped_by = None
+                self.stopped_by, self.turn_s = None, 0.0
             case server.TurnContinued():
                 self.stopped_by = None
+                if event.seconds is not None:
+                    self.turn_s = event.seconds
                 if event.counts_anew:
                     self.marks.interrupted_at = [
                         row for row in self.marks.interrupted_at if row != num_rows
@@ -134,6 +142,7 @@ class Past:
             self.unread[event.input_id] = dataclasses.replace(text, num_read=num_read)
 
     def _hear_turn_end(self, event: server.TurnEnded) -> None:
+        self.turn_s = event.seconds
         if event.reason in ("interrupted", "error"):
             self.stopped_by = StopReason.INTERRUPTED
             self.marks.interrupted_at.append(len(self._ids))

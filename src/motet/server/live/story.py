@@ -112,6 +112,10 @@ class Story:
             is_paused=self.is_paused, is_held=self.is_held, system=system,
         )  # fmt: skip
 
+    def say_back(self, turn_s: float) -> None:
+        """Say that the turn goes on, which had taken so long when the session was put away."""
+        self.say(server.TurnContinued, turn=self.turn, counts_anew=False, seconds=round(turn_s, 4))
+
     def hear_update(self, update: Update) -> None:
         """Tell of rows and turns."""
         if update.turn is not None:
