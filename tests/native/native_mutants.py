@@ -17,8 +17,8 @@ import pytest
 
 from motet.formats.names import CHANNEL_EMBEDDING
 from motet.runtime.native import Model, NativeRuntime, NativeState
-from motet.runtime.native import layers as layers_module
-from motet.runtime.native import runtime as runtime_module
+from motet.runtime.native import reading as reading_module
+from motet.runtime.native import rows as rows_module
 from motet.runtime.native.graph import Graph
 from motet.runtime.native.state import StateShape
 from motet.runtime.native.weights import weight_of
@@ -174,9 +174,9 @@ def attention_layers_share_cache(patch: pytest.MonkeyPatch, runtime: NativeRunti
 def _rebuild(patch: pytest.MonkeyPatch, runtime: NativeRuntime, **fields: dict[str, int]) -> None:
     """Graphs built anew, with other values in the kernels' structures."""
     for name, values in fields.items():
-        original = getattr(layers_module, name)
+        original = getattr(rows_module, name)
         patch.setattr(
-            layers_module, name, lambda original=original, values=values, **given: original(
+            rows_module, name, lambda original=original, values=values, **given: original(
                 **{**given, **values}
             ),
         )  # fmt: skip
@@ -345,14 +345,14 @@ def truncate_one_row_short(patch: pytest.MonkeyPatch, _: NativeRuntime) -> None:
 
 
 def _patch_save(patch: pytest.MonkeyPatch, forget: Callable[[NativeState], None]) -> None:
-    original = runtime_module.save_state
+    original = reading_module.save_state
 
     def save(state: NativeState, path: Path, *rest: Any) -> None:
         written = state.fork()
         forget(written)
         original(written, path, *rest)
 
-    patch.setattr(runtime_module, "save_state", save)
+    patch.setattr(reading_module, "save_state", save)
 
 
 def save_forgets_conv(patch: pytest.MonkeyPatch, _: NativeRuntime) -> None:

@@ -12,6 +12,7 @@ import pytest
 from motet.errors import ContextFullError, GridError, SettingError, StateError
 from motet.runtime import Wanted
 from motet.runtime.native import NativeRuntime, NativeState
+from motet.runtime.native import reading as reading_module
 from motet.runtime.native import runtime as runtime_module
 from motet.runtime.native.graph import MAX_GRAPHS, Graph
 from tests.laws.checks import decode, random_rows, read, read_alone
@@ -152,9 +153,9 @@ def test_all_logits_of_many_rows_come_in_parts(
 ) -> None:
     rows = random_rows(moe, 11)
     expected = read_alone(moe, rows)
-    monkeypatch.setattr(runtime_module, "MAX_LOGITS", 3 * C * VOCAB_SIZE)
+    monkeypatch.setattr(reading_module, "MAX_LOGITS", 3 * C * VOCAB_SIZE)
     assert_same(read_alone(moe, rows), expected, "three rows at a time")
-    monkeypatch.setattr(runtime_module, "MAX_LOGITS", 1)
+    monkeypatch.setattr(reading_module, "MAX_LOGITS", 1)
     assert_same(read_alone(moe, rows), expected, "one row at a time")
 
 

@@ -71,78 +71,80 @@ class TypeTraits(ctypes.Structure):
     )
 
 
-def _libraries() -> list[ctypes.CDLL]:
+def folder() -> Path:
+    """Where the libraries of ggml-python are."""
     spec = find_spec("ggml")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("no ggml-python", name="ggml")
-    folder = Path(spec.origin).parent / "lib"
-    loaded = []
-    for name in ("ggml-base", "ggml-cpu"):
-        for file in (f"lib{name}.so", f"lib{name}.dylib", f"{name}.dll"):
-            if (folder / file).exists():
-                loaded.append(ctypes.CDLL(str(folder / file), mode=ctypes.RTLD_GLOBAL))
-                break
-        else:
-            raise ModuleNotFoundError(f"no {name} in {folder}", name="ggml")
-    return loaded
+    return Path(spec.origin).parent / "lib"
 
 
-_LIBRARIES = _libraries()
+def library(name: str) -> ctypes.CDLL:
+    """The library called `name`, loaded."""
+    for file in (f"lib{name}.so", f"lib{name}.dylib", f"{name}.dll"):
+        if (folder() / file).exists():
+            return ctypes.CDLL(str(folder() / file), mode=ctypes.RTLD_GLOBAL)
+    raise ModuleNotFoundError(f"no {name} in {folder()}", name="ggml")
 
 
-def _function(name: str, result: Any, *arguments: Any) -> Any:
-    library = next((lib for lib in _LIBRARIES if hasattr(lib, name)), None)
+_LIBRARIES = [library("ggml-base"), library("ggml-cpu")]
+
+
+def function(name: str, result: Any, *arguments: Any, also: ctypes.CDLL | None = None) -> Any:
+    """The function called `name` of the libraries that everybody needs, or of `also`."""
+    libraries = _LIBRARIES if also is None else [*_LIBRARIES, also]
+    library = next((lib for lib in libraries if hasattr(lib, name)), None)
     if library is None:
         raise ModuleNotFoundError(f"ggml without {name}", name="ggml")
-    function = library[name]
-    function.restype, function.argtypes = result, arguments
-    return function
+    found = library[name]
+    found.restype, found.argtypes = result, arguments
+    return found
 
 
 _P = c_void_p  # any pointer
 
-init = _function("ggml_init", _P, InitParams)
-free = _function("ggml_free", None, _P)
-tensor_overhead = _function("ggml_tensor_overhead", c_size_t)
-type_traits = _function("ggml_get_type_traits_cpu", ctypes.POINTER(TypeTraits), c_int)
-cpu_init = _function("ggml_cpu_init", None)
+init = function("ggml_init", _P, InitParams)
+free = function("ggml_free", None, _P)
+tensor_overhead = function("ggml_tensor_overhead", c_size_t)
+type_traits = function("ggml_get_type_traits_cpu", ctypes.POINTER(TypeTraits), c_int)
+cpu_init = function("ggml_cpu_init", None)
 
-new_tensor = _function("ggml_new_tensor", _P, _P, c_int, c_int, ctypes.POINTER(c_int64))
-reshape_2d = _function("ggml_reshape_2d", _P, _P, _P, c_int64, c_int64)
-reshape_3d = _function("ggml_reshape_3d", _P, _P, _P, c_int64, c_int64, c_int64)
-view_2d = _function("ggml_view_2d", _P, _P, _P, c_int64, c_int64, c_size_t, c_size_t)
-get_rows = _function("ggml_get_rows", _P, _P, _P, _P)
-add = _function("ggml_add", _P, _P, _P, _P)
-mul = _function("ggml_mul", _P, _P, _P, _P)
-div = _function("ggml_div", _P, _P, _P, _P)
-scale_bias = _function("ggml_scale_bias", _P, _P, _P, c_float, c_float)
-sigmoid = _function("ggml_sigmoid", _P, _P, _P)
-swiglu_split = _function("ggml_swiglu_split", _P, _P, _P, _P)
-sum_rows = _function("ggml_sum_rows", _P, _P, _P)
-rms_norm = _function("ggml_rms_norm", _P, _P, _P, c_float)
-argsort_top_k = _function("ggml_argsort_top_k", _P, _P, _P, c_int)
-mul_mat = _function("ggml_mul_mat", _P, _P, _P, _P)
-mul_mat_id = _function("ggml_mul_mat_id", _P, _P, _P, _P, _P)
-rope_ext = _function(
+new_tensor = function("ggml_new_tensor", _P, _P, c_int, c_int, ctypes.POINTER(c_int64))
+reshape_2d = function("ggml_reshape_2d", _P, _P, _P, c_int64, c_int64)
+reshape_3d = function("ggml_reshape_3d", _P, _P, _P, c_int64, c_int64, c_int64)
+view_2d = function("ggml_view_2d", _P, _P, _P, c_int64, c_int64, c_size_t, c_size_t)
+get_rows = function("ggml_get_rows", _P, _P, _P, _P)
+add = function("ggml_add", _P, _P, _P, _P)
+mul = function("ggml_mul", _P, _P, _P, _P)
+div = function("ggml_div", _P, _P, _P, _P)
+scale_bias = function("ggml_scale_bias", _P, _P, _P, c_float, c_float)
+sigmoid = function("ggml_sigmoid", _P, _P, _P)
+swiglu_split = function("ggml_swiglu_split", _P, _P, _P, _P)
+sum_rows = function("ggml_sum_rows", _P, _P, _P)
+rms_norm = function("ggml_rms_norm", _P, _P, _P, c_float)
+argsort_top_k = function("ggml_argsort_top_k", _P, _P, _P, c_int)
+mul_mat = function("ggml_mul_mat", _P, _P, _P, _P)
+mul_mat_id = function("ggml_mul_mat_id", _P, _P, _P, _P, _P)
+rope_ext = function(
     "ggml_rope_ext", _P, _P, _P, _P, _P, c_int, c_int, c_int,
     c_float, c_float, c_float, c_float, c_float, c_float,
 )  # fmt: skip
-custom_4d = _function(
+custom_4d = function(
     "ggml_custom_4d", _P, _P, c_int, c_int64, c_int64, c_int64, c_int64,
     ctypes.POINTER(_P), c_int, _P, c_int, _P,
 )  # fmt: skip
 
-graph_overhead = _function("ggml_graph_overhead_custom", c_size_t, c_size_t, c_bool)
-new_graph = _function("ggml_new_graph_custom", _P, _P, c_size_t, c_bool)
-build_forward_expand = _function("ggml_build_forward_expand", None, _P, _P)
-graph_plan = _function("ggml_graph_plan", Plan, _P, c_int, _P)
-graph_compute = _function("ggml_graph_compute", c_int, _P, ctypes.POINTER(Plan))
-set_output = _function("ggml_set_output", None, _P)
+graph_overhead = function("ggml_graph_overhead_custom", c_size_t, c_size_t, c_bool)
+new_graph = function("ggml_new_graph_custom", _P, _P, c_size_t, c_bool)
+build_forward_expand = function("ggml_build_forward_expand", None, _P, _P)
+graph_plan = function("ggml_graph_plan", Plan, _P, c_int, _P)
+graph_compute = function("ggml_graph_compute", c_int, _P, ctypes.POINTER(Plan))
+set_output = function("ggml_set_output", None, _P)
 
-cpu_buffer_type = _function("ggml_backend_cpu_buffer_type", _P)
-allocator_new = _function("ggml_gallocr_new", _P, _P)
-allocator_free = _function("ggml_gallocr_free", None, _P)
-allocate_graph = _function("ggml_gallocr_alloc_graph", c_bool, _P, _P)
-allocator_size = _function("ggml_gallocr_get_buffer_size", c_size_t, _P, c_int)
+cpu_buffer_type = function("ggml_backend_cpu_buffer_type", _P)
+allocator_new = function("ggml_gallocr_new", _P, _P)
+allocator_free = function("ggml_gallocr_free", None, _P)
+allocate_graph = function("ggml_gallocr_alloc_graph", c_bool, _P, _P)
+allocator_size = function("ggml_gallocr_get_buffer_size", c_size_t, _P, c_int)
 
 cpu_init()

@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import ctypes
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motet.runtime.native import ggml
 from motet.runtime.native.builder import Builder
-from motet.runtime.native.layers import Inputs
 
 MAX_GRAPHS = 32
-Write = Callable[[Builder, Inputs], int]
+Write = Callable[[Builder, int, int, int], int]
+Key = TypeVar("Key", bound=Hashable)
+AnyGraph = TypeVar("AnyGraph")
 
 
 class Arena:
     """Memory that graphs compute in: their intermediate results, and ggml's own scratch."""
 
-    def __init__(self) -> None:
-        self._allocator: int = ggml.allocator_new(ggml.cpu_buffer_type())
+    def __init__(self, buffer_type: int) -> None:
+        """buffer_type: ggml's, of the memory to take."""
+        self._allocator: int = ggml.allocator_new(buffer_type)
         self.scratch = np.empty(1, np.uint8)
 
     def __del__(self) -> None:
@@ -53,7 +56,8 @@ class Arena:
 class Graph:
     """One laid-out graph of T cells and N logits of V numbers.
 
-    tokens_T, positions_T and wanted_N are written before `compute`.
+    write: adds the operations to a builder, from the tensors of tokens, positions and wanted cells
+    to the logits. tokens_T, positions_T and wanted_N are written before `compute`.
     """
 
     def __init__(self, T: int, N: int, V: int, max_nodes: int, write: Write, arena: Arena) -> None:
@@ -63,7 +67,7 @@ class Graph:
         tokens, self.tokens_T = self.build.input(T)
         positions, self.positions_T = self.build.input(T)
         wanted, self.wanted_N = self.build.input(N)
-        logits = write(self.build, Inputs(tokens, positions, wanted))
+        logits = write(self.build, tokens, positions, wanted)
         ggml.set_output(logits)
         ggml.build_forward_expand(self.build.graph, logits)
         arena.lay_out(self.build.graph)
@@ -102,27 +106,25 @@ class Graph:
         return plan
 
 
-class Graphs:
-    """The graphs of one runtime by their numbers of cells, the latest `MAX_GRAPHS` of them."""
+class Graphs(Generic[Key, AnyGraph]):
+    """The graphs of one runtime by what shapes them, the latest `MAX_GRAPHS` of them."""
 
-    def __init__(self, make: Callable[[int, int, Arena], Graph]) -> None:
-        self._make = make
-        self._arena = Arena()
-        self._graphs: OrderedDict[tuple[int, int], Graph] = OrderedDict()
+    def __init__(self, buffer_type: int) -> None:
+        self._arena = Arena(buffer_type)
+        self._graphs: OrderedDict[Key, AnyGraph] = OrderedDict()
 
     @property
     def num_bytes(self) -> int:
         """Bytes that all graphs compute in."""
         return self._arena.num_bytes
 
-    def of(self, num_cells: int, num_wanted: int) -> Graph:
-        """The graph of so many cells and logits."""
-        key = num_cells, num_wanted
+    def of(self, key: Key, make: Callable[[Arena], AnyGraph]) -> AnyGraph:
+        """The graph of this shape, which `make` lays out in the arena if it is not there."""
         if key in self._graphs:
             self._graphs.move_to_end(key)
             return self._graphs[key]
         before = self._arena.num_bytes
-        graph = self._make(num_cells, num_wanted, self._arena)
+        graph = make(self._arena)
         if self._arena.num_bytes != before:
             self._graphs.clear()
         if len(self._graphs) == MAX_GRAPHS:

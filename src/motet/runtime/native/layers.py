@@ -2,38 +2,43 @@
 
     x [T, D] -> norm -> attention or short conv -> + x -> norm -> feed-forward -> + x
 
-Everything but the own operations of attention and conv works on one cell at a time, so nothing here
-knows about sessions, rows or masks. Sources: the model cards of LFM2, Qwen3 and Llama; the sizes of
-tensors and their order are llama.cpp's.
+Everything but attention and the short convolution works on one cell at a time, so nothing here
+knows about sessions, rows or masks: the two are left to a `Mixing`. Sources: the model cards of
+LFM2, Qwen3 and Llama; the sizes of tensors and their order are llama.cpp's.
 """
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
 from motet.formats.hyperparameters import Architecture
 from motet.formats.names import CHANNEL_EMBEDDING, EMBEDDING, HEAD, ROPE_FACTORS
 from motet.runtime.native import ggml
-from motet.runtime.native.kernels import best_level
-from motet.runtime.native.operations import Call, KVType, RowsAttention, RowsConv
 from motet.runtime.native.products import Products, Routed
 from motet.runtime.native.weights import Model, Weight, weight_of
-from motet.streams.layout import ConvMode
 
 _ROUTER_EPS = 1e-6  # as transformers' Lfm2Moe adds to the sum of the chosen experts' scores
 
 
-class Inputs(NamedTuple):
-    """Tensors of integers that each computation is given: [T], [T] and [num_wanted]."""
+class Mixing(Protocol):
+    """The two operations that go beyond a cell, and must find its session's past."""
 
-    tokens: int
-    positions: int
-    wanted: int
+    def attend(self, q: int, k: int, v: int, T: int, index: int) -> int:
+        """Block-causal attention of the heads q [T, H, K] over the past, and k and v [T, G, K].
+
+        index: counts the attention layers. Returns [T, H * K].
+        """
+        ...
+
+    def convolve(self, bcx: int, T: int, layer: int, index: int) -> int:
+        """LFM2's gated short convolution of bcx [T, 3 * D]; `index` counts the conv layers.
+
+        Returns [T, D].
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,37 +46,35 @@ class Layers:
     """Writes the forward of one model into one graph."""
 
     model: Model
-    taps: Mapping[int, Weight]
-    call: Call
-    kv_type: KVType
     products: Products
+    mixing: Mixing
 
-    def logits(self, T: int, num_wanted: int, inputs: Inputs) -> int:
+    def logits(self, x: int, T: int, positions: int, wanted: int, num_wanted: int) -> int:
         """Logits [num_wanted, V] of the wanted ones of T cells.
 
-        Where no cell is wanted: what must be computed so that all layers have seen the cells.
+        x [T, D]: their tokens' embeddings. positions [T] and wanted [num_wanted]: integers. Where
+        no cell is wanted: what must be computed so that all layers have seen the cells.
         """
         op = self.products.op
         numbers = self.model.hyperparameters
-        x = self.embedded(T, inputs.tokens)
+        x = self.marked(x, T)
         kinds = {True: 0, False: 0}
         for layer, G in enumerate(numbers.num_kv_heads):
             mix = self.attention if G else self.conv
-            x = mix(x, T, layer, kinds[G > 0], inputs.positions)
+            x = mix(x, T, layer, kinds[G > 0], positions)
             kinds[G > 0] += 1
             if layer == numbers.num_layers - 1:
                 if not num_wanted:
                     return x
-                x, T = op(ggml.get_rows, x, inputs.wanted), num_wanted
+                x, T = op(ggml.get_rows, x, wanted), num_wanted
             x = self.feed_forward(x, T, layer)
         head = HEAD if HEAD in self.model.weights else EMBEDDING
         return self.products.linear(self.products.norm(x, numbers.final_norm), T, head)
 
-    def embedded(self, T: int, tokens: int) -> int:
-        """Token embedding + channel embedding, [T, D]. Cell t is of channel t % C."""
+    def marked(self, x: int, T: int) -> int:
+        """x + channel embedding, [T, D]. Cell t is of channel t % C."""
         op = self.products.op
         D, C = self.model.hyperparameters.width, self.model.layout.num_channels
-        x = op(ggml.get_rows, self.products.weight(EMBEDDING), tokens)
         if not self.model.layout.channel_embedding:
             return x
         rows = op(ggml.reshape_3d, x, D, C, T // C)
@@ -87,22 +90,14 @@ class Layers:
         normed = self.products.norm(x, name + "norm.weight")
         q = op(ggml.reshape_3d, self.products.linear(normed, T, name + "q.weight"), K, H, T)
         k = op(ggml.reshape_3d, self.products.linear(normed, T, name + "k.weight"), K, G, T)
-        v = self.products.linear(normed, T, name + "v.weight")
+        v = op(ggml.reshape_3d, self.products.linear(normed, T, name + "v.weight"), K, G, T)
         if numbers.architecture is not Architecture.LLAMA:
             q, k = (
                 self.products.norm(q, name + "q_norm.weight"),
                 self.products.norm(k, name + "k_norm.weight"),
             )
         q, k = self._turned(q, positions), self._turned(k, positions)
-        rows = RowsAttention(
-            call=ctypes.addressof(self.call), H=H, G=G, K=K, C=self.model.layout.num_channels,
-            layer=index, kv_type=self.kv_type, scale=K**-0.5,
-            level=best_level().address,
-        )  # fmt: skip
-        stored = self.products.build.custom("motet_rows_store", rows, (1,), {"k": k, "v": v})
-        mixed = self.products.build.custom(
-            "motet_rows_attend", rows, (T, H * K), {"q": q}, after=[stored], result="out"
-        )
+        mixed = self.mixing.attend(q, k, v, T, index)
         return self.products.linear(mixed, T, name + "output.weight", x)
 
     def _turned(self, heads: int, positions: int) -> int:
@@ -120,18 +115,9 @@ class Layers:
 
     def conv(self, x: int, T: int, layer: int, index: int, _positions: int) -> int:
         """x + LFM2's short conv block of the normed x; `index` counts the conv layers."""
-        numbers, layout = self.model.hyperparameters, self.model.layout
         normed = self.products.norm(x, f"blk.{layer}.attn_norm.weight")
         bcx = self.products.linear(normed, T, f"blk.{layer}.shortconv.in_proj.weight")
-        rows = RowsConv(
-            call=ctypes.addressof(self.call), D=numbers.width, W=numbers.conv_width,
-            C=layout.num_channels, layer=index, num_layers=numbers.num_kv_heads.count(0),
-            row_boundary=layout.conv_mode is ConvMode.ROW_BOUNDARY,
-        )  # fmt: skip
-        taps = self.products.build.weight(self.taps[layer])
-        v = self.products.build.custom(
-            "motet_rows_conv", rows, (T, numbers.width), {"bcx": bcx, "taps": taps}, result="out"
-        )  # fmt: skip
+        v = self.mixing.convolve(bcx, T, layer, index)
         return self.products.linear(v, T, f"blk.{layer}.shortconv.out_proj.weight", x)
 
     def feed_forward(self, x: int, T: int, layer: int) -> int:

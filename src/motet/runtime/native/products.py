@@ -7,7 +7,7 @@ the product is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from motet.runtime.native.kernels import (
     ExpertsUp,
     Product,
     Quantise,
+    Weights,
     activation_bytes,
     best_level,
     block_bytes,
@@ -43,7 +44,7 @@ class Products:
     """Products of one model's weights in one graph."""
 
     model: Model
-    tiles: Tiles
+    tiles: Tiles | Mapping[str, Weights]
     build: Builder
     _blocks: dict[int, int] = field(default_factory=dict)
 
@@ -56,6 +57,10 @@ class Products:
         eps = self.model.hyperparameters.norm_eps
         return self.op(ggml.mul, self.op(ggml.rms_norm, x, eps), self.weight(name))
 
+    def product(self, a: int, b: int) -> int:
+        """ggml's product of `a`, transposed, with `b`."""
+        return self.op(ggml.mul_mat, a, b)
+
     def weight(self, name: str) -> int:
         """The weight called `name` as a tensor of this graph."""
         return self.build.weight(self.model.weights[name])
@@ -63,7 +68,7 @@ class Products:
     def linear(self, x: int, T: int, name: str, residual: int | None = None) -> int:
         """[T, in] -> [T, out], plus `residual` [T, out] if there is one."""
         if name not in self.tiles:
-            out = self.op(ggml.mul_mat, self.weight(name), x)
+            out = self.product(self.weight(name), x)
             return out if residual is None else self.op(ggml.add, residual, out)
         N = self.model.weights[name].shape[0]
         product = Product(

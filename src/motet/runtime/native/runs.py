@@ -7,18 +7,18 @@ in a run, and come in order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
-from motet.runtime.native.state import NativeState
+from motet.runtime.native.state import PastT
 from motet.runtime.protocol import Wanted
 from motet.streams.grid import Tokens
 
 
-class Piece(NamedTuple):
+class Piece(NamedTuple, Generic[PastT]):
     """Rows of one session in one run. place: whose; first_kept: the row that logits begin at."""
 
     place: int
-    state: NativeState
+    state: PastT
     rows_RC: Tokens
     first_kept: int
 
@@ -34,10 +34,10 @@ class Piece(NamedTuple):
 
 
 def cut(
-    states: Sequence[NativeState], tokens: Sequence[Tokens], wanted: Wanted, max_rows: int
-) -> Iterator[list[Piece]]:
+    states: Sequence[PastT], tokens: Sequence[Tokens], wanted: Wanted, max_rows: int
+) -> Iterator[list[Piece[PastT]]]:
     """Runs of at most `max_rows` rows that together read tokens[i] into states[i]."""
-    run: list[Piece] = []
+    run: list[Piece[PastT]] = []
     room = max_rows
     for place, (state, block) in enumerate(zip(states, tokens, strict=True)):
         start, num_rows = 0, block.shape[0]

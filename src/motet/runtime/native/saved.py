@@ -1,4 +1,4 @@
-"""States of the native runtime on disk: one file, written whole or not at all.
+"""States of models in GGUF's names on disk: one file, written whole or not at all.
 
     8 bytes   MAGIC          4 bytes   length of the header, little-endian
     header    JSON: rows, precision, layout, digest of the weights, CRC-32 of the rest
@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from motet.errors import StateError
-from motet.runtime.native.state import NativeState
+from motet.runtime.native.state import Past, PastT
 from motet.runtime.native.weights import Model
 
 MAGIC = b"MOTETST1"
@@ -29,7 +29,7 @@ _MAX_HEADER_BYTES = 1 << 20
 _KEYS = {"num_rows", "max_rows", "ring_from", "kv_type", "layout", "weights", "crc"}
 
 
-def save_state(state: NativeState, path: Path, model: Model, digest: str) -> None:
+def save_state(state: Past, path: Path, model: Model, digest: str) -> None:
     """Write a state to `path`; an interrupted write leaves what was there before."""
     parts = [np.ascontiguousarray(part) for part in state.parts()]
     crc = 0
@@ -53,9 +53,7 @@ def save_state(state: NativeState, path: Path, model: Model, digest: str) -> Non
     partial.replace(path)
 
 
-def load_state(
-    path: Path, model: Model, digest: str, open_state: Callable[[int], NativeState]
-) -> NativeState:
+def load_state(path: Path, model: Model, digest: str, open_state: Callable[[int], PastT]) -> PastT:
     """Read a state; StateError if the file is broken, alien, or of another model."""
     try:
         with path.open("rb") as file:
@@ -68,9 +66,7 @@ def load_state(
         raise StateError(str(path), expected="a saved state", got=error.strerror) from None
 
 
-def _read(
-    file: BinaryIO, model: Model, digest: str, open_state: Callable[[int], NativeState]
-) -> NativeState:
+def _read(file: BinaryIO, model: Model, digest: str, open_state: Callable[[int], PastT]) -> PastT:
     header = _header(file)
     if header["layout"] != model.layout.to_json():
         raise StateError("model", expected="the same layout", got="another layout")
@@ -85,8 +81,8 @@ def _read(
     if not 0 <= header["ring_from"] <= header["num_rows"] <= state.max_rows:
         raise StateError("rows", expected=f"0 to {state.max_rows}", got=header["num_rows"])
     state.num_rows, state.ring_from = header["num_rows"], header["ring_from"]
-    crc = 0
-    for part in state.parts():
+    crc, parts = 0, state.parts()
+    for part in parts:
         content = file.read(part.nbytes)
         if len(content) != part.nbytes:
             raise StateError("file", expected="a whole saved state", got="a part of one")
@@ -94,6 +90,7 @@ def _read(
         part[...] = np.frombuffer(content, part.dtype).reshape(part.shape)
     if file.read(1) or crc != header["crc"]:
         raise StateError("file", expected="a whole saved state", got="changed bytes")
+    state.put(parts)
     return state
 
 

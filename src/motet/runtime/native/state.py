@@ -1,4 +1,4 @@
-"""The state of one session in the native runtime: preallocated memory that the kernels write.
+"""The state of one session, and the native runtime's: preallocated memory that kernels write.
 
     cache       keys and values  [attention layers, 2, G, max_rows * C, bytes of a head]
     ring        conv inputs of the last 64 rows  [conv layers, 64, C, D], row r at r % 64
@@ -10,7 +10,10 @@ nearest snapshot is put back and at most 63 rows are read again. A cache row is 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,8 @@ from motet.formats.hyperparameters import Hyperparameters
 from motet.runtime.native.operations import RING_ROWS, KVType
 from motet.runtime.protocol import room_of
 from motet.streams.grid import Tokens
+
+Part: TypeAlias = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -70,54 +75,46 @@ class StateShape:
 
 
 @dataclass(eq=False)
-class NativeState:
-    """One session's past. ring_from: the first row whose conv input the ring still holds."""
+class Past(ABC):
+    """One session's past, wherever its memory is.
+
+    ring_from: the first row whose conv input the ring still holds.
+    """
 
     shape: StateShape
     max_rows: int
     num_rows: int = 0
     ring_from: int = 0
     tokens: Tokens = field(init=False, repr=False)
-    cache: NDArray[np.uint8] = field(init=False, repr=False)
-    ring: NDArray[np.float32] = field(init=False, repr=False)
-    snapshots: NDArray[np.float32] = field(init=False, repr=False)
-    segment: tuple[int, int, int, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape = self.shape
-        self.tokens = np.zeros((self.max_rows, shape.C), np.int32)
-        self.cache = np.empty(shape.cache(self.max_rows), np.uint8)
-        self.ring = np.empty(shape.ring, np.float32)
-        self.snapshots = np.empty(shape.snapshots(self.max_rows), np.float32)
-        addresses = (a.ctypes.data for a in (self.cache, self.ring, self.snapshots))
-        self.segment = (*addresses, self.max_rows * shape.C)  # type: ignore[assignment]
+        self.tokens = np.zeros((self.max_rows, self.shape.C), np.int32)
 
     @property
+    @abstractmethod
     def num_bytes(self) -> int:
         """Bytes reserved for keys, values and conv inputs."""
-        return self.cache.nbytes + self.ring.nbytes + self.snapshots.nbytes
 
     @property
     def tokens_RC(self) -> Tokens:
         """The tokens that were read, [num_rows, C]; a copy."""
         return self.tokens[: self.num_rows].copy()
 
-    def parts(self) -> list[NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.int32]]:
-        """All that was read, as views: tokens, cache, ring, snapshots."""
-        return [
-            self.tokens[: self.num_rows],
-            self.cache[:, :, :, : self.num_rows * self.shape.C],
-            self.ring[:, : min(self.num_rows, RING_ROWS)],
-            self.snapshots[: self.num_rows // RING_ROWS],
-        ]
+    @abstractmethod
+    def parts(self) -> list[Part]:
+        """All that was read: tokens, cache, ring, snapshots."""
 
-    def fork(self, max_rows: int | None = None) -> NativeState:
+    @abstractmethod
+    def put(self, parts: Sequence[Part]) -> None:
+        """Make what `parts` returned, and the caller has written into, this state's."""
+
+    @abstractmethod
+    def fork(self, max_rows: int | None = None) -> Self:
         """An independent copy of what was read, with as much room or with `max_rows`."""
-        room = room_of(self, max_rows)
-        twin = NativeState(self.shape, room, self.num_rows, self.ring_from)
-        for mine, theirs in zip(self.parts(), twin.parts(), strict=True):
-            theirs[...] = mine
-        return twin
+
+    @abstractmethod
+    def put_back(self, snapshot: int) -> None:
+        """Copy a snapshot to the last rows of the ring."""
 
     def holds_past_of(self, num_rows: int) -> bool:
         """Whether the ring holds the conv inputs that row number `num_rows` needs."""
@@ -140,7 +137,58 @@ class NativeState:
         self.ring_from = 0
         if slot:
             self.ring_from = self.num_rows - (self.shape.W - 1)
-            self.ring[:, RING_ROWS - (self.shape.W - 1) :] = self.snapshots[slot - 1]
+            self.put_back(slot - 1)
+
+
+PastT = TypeVar("PastT", bound=Past)
+
+
+@dataclass(eq=False)
+class NativeState(Past):
+    """One session's past in memory that the kernels write."""
+
+    cache: NDArray[np.uint8] = field(init=False, repr=False)
+    ring: NDArray[np.float32] = field(init=False, repr=False)
+    snapshots: NDArray[np.float32] = field(init=False, repr=False)
+    segment: tuple[int, int, int, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shape = self.shape
+        self.cache = np.empty(shape.cache(self.max_rows), np.uint8)
+        self.ring = np.empty(shape.ring, np.float32)
+        self.snapshots = np.empty(shape.snapshots(self.max_rows), np.float32)
+        addresses = (a.ctypes.data for a in (self.cache, self.ring, self.snapshots))
+        self.segment = (*addresses, self.max_rows * shape.C)  # type: ignore[assignment]
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes reserved for keys, values and conv inputs."""
+        return self.cache.nbytes + self.ring.nbytes + self.snapshots.nbytes
+
+    def parts(self) -> list[Part]:
+        """All that was read, as views: tokens, cache, ring, snapshots."""
+        return [
+            self.tokens[: self.num_rows],
+            self.cache[:, :, :, : self.num_rows * self.shape.C],
+            self.ring[:, : min(self.num_rows, RING_ROWS)],
+            self.snapshots[: self.num_rows // RING_ROWS],
+        ]
+
+    def put(self, _parts: Sequence[Part]) -> None:
+        """Nothing: what was written into the parts was written here."""
+
+    def fork(self, max_rows: int | None = None) -> NativeState:
+        """An independent copy of what was read, with as much room or with `max_rows`."""
+        room = room_of(self, max_rows)
+        twin = NativeState(self.shape, room, self.num_rows, self.ring_from)
+        for mine, theirs in zip(self.parts(), twin.parts(), strict=True):
+            theirs[...] = mine
+        return twin
+
+    def put_back(self, snapshot: int) -> None:
+        """Copy a snapshot to the last rows of the ring."""
+        self.ring[:, RING_ROWS - (self.shape.W - 1) :] = self.snapshots[snapshot]
 
 
 def _size(shape: tuple[int, ...]) -> int:
