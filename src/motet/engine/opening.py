@@ -23,14 +23,16 @@ def load(
     conv_mode: str | None = None,
     cache: str | None = None,
     threads: int | None = None,
+    device: str | None = None,
 ) -> Engine[Any]:
     """Open a model: `motet-tiny`, the embedded one, a model directory, or a GGUF file.
 
     runtime: `auto`, `native` or `torch`. dtype: `float32` (the default), `bfloat16` or `float16`,
     for a directory; a file's weights are as they are. conv_mode: `column` or `row_boundary`, in
     place of what the model's layout says. cache: `f16` (the default), `f32` or `q8_0`, and threads
-    (default: all cores), for the native runtime. Raises a MotetError that says what is wrong with
-    the model or the choice.
+    (default: all cores), for the native runtime. device: where the native runtime computes, such as
+    `gpu` or `Vulkan0`, in place of our own kernels on the processor. Raises a MotetError that says
+    what is wrong with the model or the choice.
     """
     source = read_source(model)
     try:
@@ -44,8 +46,9 @@ def load(
         ) from None
     codec = codec_of(source)
     loaded = open_runtime(
-        source, name, dtype=precision, conv_mode=mode, cache=cache_type, threads=threads
-    )
+        source, name, dtype=precision, conv_mode=mode, cache=cache_type, threads=threads,
+        device=device,
+    )  # fmt: skip
     if codec.vocab_size > loaded.vocab_size:
         raise CheckpointError(
             f"{source.path}: tokenizer", expected=f"at most {loaded.vocab_size} tokens",

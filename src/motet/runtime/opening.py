@@ -1,6 +1,7 @@
 """The one place that knows which runtimes exist.
 
 native   directories below 1 GB and GGUF files, on the processor; no PyTorch in the process
+device   the same on a device of ggml, such as a GPU: the native runtime with a device's name
 torch    directories, through transformers; for training, for GPUs, and to check native against
 """
 
@@ -60,17 +61,20 @@ def open_runtime(
     conv_mode: ConvMode | None = None,
     cache: CacheType | None = None,
     threads: int | None = None,
+    device: str | None = None,
 ) -> Runtime[Any]:
     """The model of `source` in the runtime called `name`.
 
     dtype: of a directory (default: float32); a file's weights are as they are. conv_mode: in place
     of what the layout says. cache (default: f16) and threads (default: all cores that the process
-    may use) are the native runtime's. Raises SettingError if the runtime is not installed or has
-    no such setting, CheckpointError if the model is unfit.
+    may use) are the native runtime's, and so is device: one of `device_lines`, in place of our own
+    kernels on the processor. Raises SettingError if the runtime is not installed or has no such
+    setting, CheckpointError if the model is unfit.
     """
     if name is RuntimeName.TORCH or (name is RuntimeName.AUTO and not native_is_installed()):
-        return _open_torch(source, dtype, conv_mode, {"cache": cache, "threads": threads})
-    return _open_native(source, dtype, conv_mode, cache or CacheType.F16, threads)
+        native_only: dict[str, object] = {"cache": cache, "threads": threads, "device": device}
+        return _open_torch(source, dtype, conv_mode, native_only)
+    return _open_native(source, dtype, conv_mode, cache or CacheType.F16, threads, device)
 
 
 def spare_a_core(runtime: Runtime[Any]) -> None:
@@ -106,6 +110,14 @@ def ways_of(source: ModelSource, numbers: Hyperparameters, dtype: Dtype | None) 
     }
 
 
+def device_lines() -> dict[str, str]:
+    """The devices that the installed ggml has: by name, what each is, and which one is used."""
+    from motet.runtime.device import devices
+
+    used = "; by our own kernels unless --device names a device"
+    return {device.name: f"{device}{used if device.is_cpu else ''}" for device in devices()}
+
+
 def native_is_installed() -> bool:
     """Whether the compiled kernels and ggml-python are there."""
     return None not in (find_spec("ggml"), find_spec("motet.runtime.native._kernels"))
@@ -117,6 +129,7 @@ def _open_native(
     conv_mode: ConvMode | None,
     cache: CacheType,
     threads: int | None,
+    device: str | None,
 ) -> Runtime[Any]:
     if not native_is_installed():
         raise SettingError(
@@ -137,6 +150,11 @@ def _open_native(
     if conv_mode is not None:
         layout = dataclasses.replace(model.layout, conv_mode=conv_mode)
         model = dataclasses.replace(model, layout=layout)
+    if device is not None:
+        from motet.runtime.device import DeviceRuntime, device_named
+
+        found = device_named(device)
+        return DeviceRuntime(model, found, kv_type=KVType[cache.name], num_threads=threads)
     return NativeRuntime(model, kv_type=KVType[cache.name], num_threads=threads)
 
 
