@@ -101,7 +101,7 @@ def test_two_streams_share_nothing(codec: StreamCodec) -> None:
 
 
 def test_without_control_tokens() -> None:
-    letters = Detokenizer(lambda i: bytes([i]), None, None)
+    letters = Detokenizer(lambda i: bytes([i]), None, ())
     assert "".join(map(letters.push, b"\x00\x01ab")) == "\x00\x01ab"
 
 

@@ -35,5 +35,8 @@ def open_engine(
 
 def open_session(engine: Engine[Any], settings: Settings) -> Session[Any]:
     """A session with room for one turn of `settings.max_rows`, or for all that the model has."""
-    num_rows = len(engine.codec.layout.opening_RC()) + settings.max_rows
-    return engine.open(settings, context_rows=min(num_rows, engine.runtime.context_rows))
+    num_rows, chat = len(engine.codec.layout.opening_RC()) + settings.max_rows, engine.new_chat()
+    if chat is not None:
+        num_rows += len(chat.beginning_RC) + len(chat.closing_ids)
+    context_rows = min(num_rows, engine.runtime.context_rows)
+    return engine.open(settings, context_rows=context_rows, chat=chat)

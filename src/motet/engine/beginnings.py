@@ -62,7 +62,7 @@ class Beginnings(Generic[StateT]):
         being_read: list[Tokens] = []
         for session in opening:
             context = session.context
-            tokens_RC = session.waiting.next_prefill(context.room).tokens_RC
+            tokens_RC = session.next_prefill(context.room).tokens_RC
             if session.rows:
                 being_read.append(np.concatenate([session.grid.tokens_RC, tokens_RC]))
             elif self._is_worth_waiting(tokens_RC, being_read):

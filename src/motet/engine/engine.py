@@ -13,8 +13,9 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Generic, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 from motet.engine.beginnings import Beginnings
 from motet.engine.context import Context
@@ -35,6 +36,10 @@ from motet.protocol.row import Row
 from motet.runtime.protocol import Runtime, StateT, Wanted
 from motet.streams.codec import StreamCodec
 from motet.streams.grid import Grid, Tokens
+
+if TYPE_CHECKING:  # Jinja takes its time to be imported
+    from motet.engine.chat import Chat
+    from motet.engine.template import ChatTemplate
 
 DEFAULT_CONTEXT_ROWS = 2048
 
@@ -74,12 +79,35 @@ class Engine(Generic[StateT]):
     ) -> None:
         self.name = name
         self.runtime = runtime
+        chat = chat or ChatFormat()
+        if codec.layout.num_channels == 1:
+            codec = codec.ending_with(i for i in chat.end_ids if i < codec.vocab_size)
         self.codec = codec
         self.sampling = sampling
         self.prefill_rows = prefill_rows
-        self.chat = chat or ChatFormat()
+        self.chat = chat
         self.beginnings = Beginnings(runtime, beginning_bytes)
         self._sampled = codec.layout.sampled_indices
+
+    @cached_property
+    def chat_template(self) -> ChatTemplate | None:
+        """What writes chats of a one-channel model; CheckpointError if it is broken."""
+        if self.codec.layout.num_channels > 1 or self.chat.template is None:
+            return None
+        from motet.engine.template import ChatTemplate
+
+        return ChatTemplate(self.chat.template, self.chat.special)
+
+    def new_chat(self, system: str | None = None) -> Chat | None:
+        """How a chat goes on that begins with `system`; None if the model has no template.
+
+        InputError if its template takes no such text.
+        """
+        if self.chat_template is None:
+            return None
+        from motet.engine.chat import Chat
+
+        return Chat(self.chat_template, self.codec, system)
 
     def settings(self, **changes: object) -> Settings:
         """Default settings for this model with `changes`, fields of `Settings`."""
@@ -93,16 +121,20 @@ class Engine(Generic[StateT]):
         beginning: Tokens | None = None,
         pinned_rows: int = 0,
         rolling: Rolling | None = None,
+        chat: Chat | None = None,
     ) -> Session[StateT]:
         """A new session with room for `context_rows` rows (default: 2048, or all there are).
 
         beginning: given rows [R, C], such as `history_rows`, that are read before anything else
         but the layout's opening. rolling: let the oldest rows leave when the room is nearly full,
-        all but the opening and the first `pinned_rows` of the beginning. Raises GridError,
-        SettingError or ContextFullError if they are none or do not fit.
+        all but the opening and the first `pinned_rows` of the beginning. chat: write messages as
+        its turns, behind what it begins with. Raises GridError, SettingError or ContextFullError if
+        they are none or do not fit.
         """
         if context_rows is None:
             context_rows = min(DEFAULT_CONTEXT_ROWS, self.runtime.context_rows)
+        if chat is not None:
+            beginning, pinned_rows = chat.beginning_RC, len(chat.beginning_RC)
         if beginning is not None:
             check_beginning(beginning, self.codec)
         num_rows = 0 if beginning is None else len(beginning)
@@ -110,7 +142,7 @@ class Engine(Generic[StateT]):
             raise SettingError("pinned_rows", expected=f"0 to {num_rows}", got=pinned_rows)
         pinned_rows += len(self.codec.layout.opening_RC())
         context = Context(self.runtime.open(context_rows), pinned_rows, rolling)
-        return Session(self.codec, settings or self.settings(), context, beginning)
+        return Session(self.codec, settings or self.settings(), context, beginning, chat)
 
     def step(self, sessions: Sequence[Session[StateT]]) -> list[Stepped[StateT]]:
         """Read the next rows of all active sessions in one forward; what each of them got.
@@ -188,7 +220,7 @@ class Engine(Generic[StateT]):
 
     def ask(self, text: str, settings: Settings | None = None) -> Reply:
         """Open a session, give it one message, and wait for the end of its turn."""
-        session = self.open(settings)
+        session = self.open(settings, chat=self.new_chat())
         session.give(text)
         start = time.perf_counter()
         for _ in self.stream(session):
@@ -197,7 +229,8 @@ class Engine(Generic[StateT]):
 
     def fork(self, session: Session[StateT], settings: Settings | None = None) -> Session[StateT]:
         """An independent copy of a session, going on under `settings` (default: the same)."""
-        twin = Session(self.codec, settings or session.settings, session.context.fork())
+        settings = settings or session.settings
+        twin = Session(self.codec, settings, session.context.fork(), chat=session.chat)
         twin.restore(session.rows, session.marks.cut(len(session.rows)))
         twin.stopped_by, twin.is_stopping = session.stopped_by, session.is_stopping
         twin.logits_XV = session.logits_XV
@@ -238,6 +271,7 @@ class Engine(Generic[StateT]):
         stopped_by: StopReason | None = None,
         num_pinned: int | None = None,
         rolling: Rolling | None = None,
+        chat: Chat | None = None,
     ) -> Session[StateT]:
         """A session from what was written down of it: its rows, and where what happened.
 
@@ -246,7 +280,7 @@ class Engine(Generic[StateT]):
         (default: the opening). ContextFullError if its rows do not fit and may not roll.
         """
         check_beginning(grid.tokens_RC, self.codec)
-        session = self.open(settings, context_rows=context_rows, rolling=rolling)
+        session = self.open(settings, context_rows=context_rows, rolling=rolling, chat=chat)
         if num_pinned is not None:
             session.context.num_pinned = num_pinned
         session.recall(grid, marks, stopped_by)
@@ -258,7 +292,7 @@ class Engine(Generic[StateT]):
 
     def resume(self, path: str | Path) -> Session[StateT]:
         """The session that `save` wrote, ready to go on; StateError if the file is unfit."""
-        return load_session(Path(path), self.runtime, self.codec)
+        return load_session(Path(path), self.runtime, self.codec, self.new_chat)
 
 
 def _draw_ahead(sessions: Sequence[Session[StateT]]) -> None:

@@ -37,6 +37,11 @@ class Marks:
         place = bisect_left(self.turn_starts, row)
         return self.turn_starts[place : place + 1] == [row]
 
+    def was_read(self, row: int) -> bool:
+        """Whether this row read a token of a message."""
+        place = bisect_left(self.read_at, row)
+        return self.read_at[place : place + 1] == [row]
+
     def was_held(self, row: int) -> bool:
         """Whether it was held in this row."""
         changes = self.hold_changes

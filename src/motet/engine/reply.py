@@ -50,7 +50,10 @@ def reply_of(session: Session[StateT], model: str, seconds: float) -> Reply:
     """The reply that a session has given by now."""
     channels = {name: session.text(name) for name in session.layout.names}
     grid = [list(row.deltas) for row in session.rows]
-    for channel, text in enumerate(channels.values()):
+    if session.chat is not None:  # the words of a chat's user stand in the one channel too
+        grid = [[""] if row.given[0] else list(row.deltas) for row in session.rows]
+        channels = {name: "".join(cells[0] for cells in grid).lstrip("\n") for name in channels}
+    for channel, text in enumerate(channels.values() if session.chat is None else ()):
         shown = "".join(cells[channel] for cells in grid)
         if text != shown:  # the turn was cut off inside a character
             grid[-1][channel] += text[len(shown) :]

@@ -111,7 +111,7 @@ class Sampler:
         return is_held or channel in self._silent
 
     def _penalised(self, logits_V: Logits, channel: int, transcript: Transcript) -> Logits:
-        settings, silence_id, end_id = self._settings, self._codec.silence_id, self._codec.end_id
+        settings, silence_id = self._settings, self._codec.silence_id
         sampling = self._sampling_C[channel]
         said, drawn = transcript.said[channel], transcript.drawn[channel]
         presence, frequency = sampling.presence_penalty, sampling.frequency_penalty
@@ -120,6 +120,6 @@ class Sampler:
         if silence_id is not None:
             penalty = transcript.turn.silence_penalty(channel)
             logits_V = penalise_silence(logits_V, silence_id, penalty)
-        if settings.ignore_end and end_id is not None:
+        for end_id in self._codec.end_ids if settings.ignore_end else ():
             logits_V = forbid(logits_V, end_id)
         return logits_V

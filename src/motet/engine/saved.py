@@ -15,8 +15,9 @@ import tempfile
 import zipfile
 import zlib
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +35,10 @@ from motet.runtime.protocol import Runtime, StateT
 from motet.streams.codec import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Grid
 
-SESSION_VERSION = 2
+if TYPE_CHECKING:  # Jinja takes its time to be imported
+    from motet.engine.chat import Chat
+
+SESSION_VERSION = 3
 PARTS = ("session.json", "grid.npz", "logits.npz", "state")
 _BROKEN_FILE = (
     zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, LookupError, TypeError,
@@ -51,6 +55,7 @@ def save_session(session: Session[StateT], path: Path, runtime: Runtime[StateT])
         "marks": session.marks.to_json(),
         "stopped_by": session.stopped_by,
         "is_stopping": session.is_stopping,
+        "chat": session.chat and {"system": session.chat.system},
         "context": _context(session),
         **session.waiting.to_json(),
         "logprobs": {
@@ -76,14 +81,19 @@ def save_session(session: Session[StateT], path: Path, runtime: Runtime[StateT])
         whole.replace(path)
 
 
-def load_session(path: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Session[StateT]:
-    """Read what `save_session` wrote."""
+def load_session(
+    path: Path,
+    runtime: Runtime[StateT],
+    codec: StreamCodec,
+    new_chat: Callable[[str | None], Chat | None],
+) -> Session[StateT]:
+    """Read what `save_session` wrote. new_chat: how a chat with this system text goes on."""
     try:
         with tempfile.TemporaryDirectory() as directory, zipfile.ZipFile(path) as archive:
             parts = Path(directory)
             for name in PARTS:
                 archive.extract(name, parts)
-            return _assemble(parts, runtime, codec)
+            return _assemble(parts, runtime, codec, new_chat)
     except FileNotFoundError:
         raise StateError("saved session", expected=str(path), got="no such file") from None
     except MotetError as error:
@@ -92,13 +102,20 @@ def load_session(path: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Se
         raise StateError(str(path), expected="a saved session", got=error) from None
 
 
-def _assemble(parts: Path, runtime: Runtime[StateT], codec: StreamCodec) -> Session[StateT]:
+def _assemble(
+    parts: Path,
+    runtime: Runtime[StateT],
+    codec: StreamCodec,
+    new_chat: Callable[[str | None], Chat | None],
+) -> Session[StateT]:
     header: dict[str, Any] = json.loads((parts / "session.json").read_text("utf-8"))
     if header["version"] != SESSION_VERSION:
         raise StateError("version", expected=SESSION_VERSION, got=header["version"])
     grid = Grid.load(parts / "grid.npz")
     state = runtime.load_state(parts / "state")
-    session = Session(codec, Settings.from_json(header["settings"]), Context(state, 0, None))
+    settings, chat = Settings.from_json(header["settings"]), header["chat"]
+    chat = None if chat is None else new_chat(chat["system"])
+    session = Session(codec, settings, Context(state, 0, None), chat=chat)
     rows = rows_of(grid, _logprobs(header["logprobs"]))
     session.restore(rows, Marks.from_json(header["marks"]))
     _take_context(session, header["context"])

@@ -8,6 +8,7 @@ them (`advance`); the engine does the reading, for many sessions at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from motet.streams.codec import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Grid, Tokens
 from motet.streams.layout import Role
 
+if TYPE_CHECKING:  # Jinja takes its time to be imported
+    from motet.engine.chat import Chat
+
 
 class Session(View[StateT]):
     """One conversation. Made by `Engine.open`, `Engine.fork` and `Engine.resume`.
@@ -46,17 +50,22 @@ class Session(View[StateT]):
         settings: Settings,
         context: Context[StateT],
         beginning: Tokens | None = None,
+        chat: Chat | None = None,
     ) -> None:
-        """beginning: given rows [R, C] that are read after what opens every session."""
+        """beginning: given rows [R, C] that are read after what opens every session.
+
+        chat: writes messages as turns of a chat, and closes replies.
+        """
         settings.check_against(codec.layout)
         self.codec = codec
         self.settings = settings
         self.context = context
+        self.chat = chat
         self.stopped_by: StopReason | None = None
         self.is_stopping = False
         self.logits_XV: Logits | None = None
         self.waiting = Waiting(codec.layout)
-        self.transcript = Transcript(codec, settings, Marks())
+        self.restore([], Marks())
         self.sampler = Sampler(codec, settings)
         opening = self.layout.opening_RC()
         self.is_opening = True
@@ -70,9 +79,12 @@ class Session(View[StateT]):
     def give(self, text: str, *, feed: Feed | None = None) -> Message:
         """Queue a message to the model; it starts after what is already queued.
 
+        In a chat it is the user's next turn, and begins when the reply to the one before is over.
         Raises InputError for a text that cannot be a message of one turn, ContextFullError if its
         tokens do not fit behind what is there; then nothing is queued.
         """
+        if self.chat is not None:
+            return self._queue_turn(self.chat, text, feed)
         return self._queue(message_tokens(text, self.codec), feed)
 
     def give_ids(self, ids: Sequence[int], *, feed: Feed | None = None) -> Message:
@@ -86,10 +98,14 @@ class Session(View[StateT]):
         self.waiting = before.copy()
         self.waiting.clear_messages()
         try:
-            return self.give(text, feed=feed)
+            message = self.give(text, feed=feed)
         except MotetError:
             self.waiting = before
             raise
+        if self.chat is not None and self.is_replying:
+            del self.waiting.prefills[:-1]  # what was still to be read of the turn before
+            self._stop_replying()
+        return message
 
     def put(self, channel: str, text: str) -> None:
         """Put words into a thought channel: its next cells are set instead of sampled."""
@@ -112,7 +128,11 @@ class Session(View[StateT]):
         silence where the layout has none.
         """
         self.waiting.clear()
-        if not self.turn_starts or self.stopped_by is not None:
+        if not self.is_replying:
+            return
+        if self.chat is not None:
+            self.waiting.prefills.clear()
+            self._stop_replying()
             return
         can_close = self.codec.end_id is not None or self.codec.silence_id is not None
         if can_close and any(self.turn.speaking):
@@ -154,9 +174,15 @@ class Session(View[StateT]):
 
     def wishes(self) -> dict[int, Wish]:
         """By channel, what the next row has to draw; nothing if it is no row to be sampled."""
-        if self.is_stopping or self.waiting.prefills or self.logits_XV is None or self.is_behind:
+        if self.is_stopping or self._reads_first or self.logits_XV is None or self.is_behind:
             return {}
         return self.sampler.wishes(self.logits_XV, self.transcript, self.waiting)
+
+    def next_prefill(self, max_rows: int) -> Block:
+        """The next rows of what is read at once; in a chat, of one turn."""
+        if self.chat is None:
+            return self.waiting.next_prefill(max_rows)
+        return self.waiting.next_of_turn(max_rows, is_begun=self.is_replying)
 
     def next_block(self, max_rows: int) -> Block | None:
         """The rows to read next, of a long prefill at most `max_rows`.
@@ -166,8 +192,9 @@ class Session(View[StateT]):
         """
         if self.is_stopping:
             block = self._closing_row()
-        elif self.waiting.prefills:
-            block = self.waiting.next_prefill(max_rows)
+        elif self._reads_first:
+            self._close_reply()
+            block = self.next_prefill(max_rows)
         else:
             assert self.logits_XV is not None, "a session decodes only after it has read a row"
             block = self.sampler.next_row(self.logits_XV, self.transcript, self.waiting)
@@ -179,7 +206,7 @@ class Session(View[StateT]):
 
     def advance(self, block: Block, logits_XV: Logits | None) -> list[Row]:
         """Take in that `block` was read and what it predicts; returns its rows."""
-        if not self.is_stopping:
+        if not self.is_stopping and (self._reads_first or not self.waiting.prefills):
             self.waiting.drop_read(len(block.tokens_RC))
         first = len(self.rows)
         self.marks.read_at.extend(first + row for row in block.reads)
@@ -199,13 +226,14 @@ class Session(View[StateT]):
         if self.is_stopping:
             self.is_stopping = False
             self._be_interrupted()
-        elif self.turn_starts and not self.waiting:
+        elif self.turn_starts and not (self._reads_first or any(self.waiting.queues)):
             self.stopped_by = self.turn.stop_reason()
         return rows
 
     def restore(self, rows: list[Row], marks: Marks) -> None:
         """Make `rows` the session's past, and derive all that follows from them and `marks`."""
-        self.transcript = Transcript(self.codec, self.settings, marks, rows)
+        is_chat = self.chat is not None
+        self.transcript = Transcript(self.codec, self.settings, marks, rows, is_chat=is_chat)
 
     def cut(self, num_rows: int) -> None:
         """Forget all rows but the first `num_rows`, and what waits; the state is the caller's."""
@@ -230,11 +258,7 @@ class Session(View[StateT]):
     def _queue(self, ids: list[int], feed: Feed | None) -> Message:
         feed = self.settings.feed_for(self.layout, feed)
         before = self._ids_before_message()
-        if len(ids) + len(before) >= self.settings.max_rows:
-            raise InputError(
-                "message", expected=f"fewer tokens than max_rows = {self.settings.max_rows}",
-                got=len(ids) + len(before), fix="shorten it or raise max_rows",
-            )  # fmt: skip
+        self._check_length(len(ids) + len(before))
         self._check_room(len(ids) + len(before))
         first = self.num_read + len(self.waiting.prompt_ids) + len(before)
         if feed is Feed.LIVE:
@@ -242,6 +266,72 @@ class Session(View[StateT]):
         else:
             self.waiting.append_prefill([*before, *ids])
         return Message(tuple(ids), first)
+
+    def queue_rest(self, chat: Chat, text: str, num_read: int) -> Message:
+        """Queue a turn of which so many tokens of its words were read before; 0: all of it."""
+        turn = chat.turn(text, self.num_messages - bool(num_read))
+        start = turn.words.start + num_read if num_read else 0
+        column = list(turn.ids[start:])
+        reads = range(max(turn.words.start - start, 0), turn.words.stop - start)
+        first = self.num_read + len(self.waiting.prompt_ids)
+        block = given_block(_rows(column), () if num_read else (0,), reads)
+        self.waiting.prefills.append(block)
+        return Message(tuple(column[row] for row in reads), first)
+
+    def _queue_turn(self, chat: Chat, text: str, feed: Feed | None) -> Message:
+        self.settings.feed_for(self.layout, feed)
+        check_message(text)
+        before = self.waiting.copy()
+        if self.num_messages == 0:  # of what a chat begins with, a rewind may have taken back some
+            opening_RC = np.concatenate([self.layout.opening_RC(), chat.beginning_RC])
+            num_there = len(self.rows) + self.waiting.num_rows
+            if len(missing_RC := opening_RC[num_there:]):
+                self.waiting.prefills.append(given_block(missing_RC))
+        message = self.queue_rest(chat, text, 0)
+        num_new = self.waiting.num_rows - before.num_rows
+        try:
+            self._check_length(num_new)
+            self.context.check_room(
+                len(self.rows), before.num_rows, num_new + len(chat.closing_ids)
+            )
+        except MotetError:
+            self.waiting = before
+            raise
+        return message
+
+    @property
+    def _reads_first(self) -> bool:
+        """Whether blocks are read next: a turn of a chat waits for the reply before it."""
+        if not self.waiting.prefills or self.chat is None or not self.is_replying:
+            return bool(self.waiting.prefills)
+        return 0 not in self.waiting.prefills[0].turn_starts
+
+    def _closing_ids(self) -> list[int]:
+        """What closes the reply of a chat: nothing if it has ended itself."""
+        assert self.chat is not None
+        has_ended = self.rows[-1].token_ids[0] in self.codec.end_ids
+        return [] if has_ended else self.chat.closing_ids
+
+    def _close_reply(self) -> None:
+        """Let what closes a reply that a limit has ended be read before the next turn."""
+        if self.chat is None or not self.turn_starts or self.is_replying:
+            return
+        closing, waiting = self._closing_ids(), self.waiting
+        if closing and 0 in waiting.prefills[0].turn_starts:
+            waiting.prefills.insert(0, given_block(_rows(closing)))
+
+    def _stop_replying(self) -> None:
+        if self._closing_ids():
+            self.is_stopping = True
+        else:
+            self._be_interrupted()
+
+    def _check_length(self, num_tokens: int) -> None:
+        if num_tokens >= self.settings.max_rows:
+            raise InputError(
+                "message", expected=f"fewer tokens than max_rows = {self.settings.max_rows}",
+                got=num_tokens, fix="shorten it or raise max_rows",
+            )  # fmt: skip
 
     def _ids_before_message(self) -> list[int]:
         """The end token if the User has begun a message that nothing which waits will close."""
@@ -252,6 +342,8 @@ class Session(View[StateT]):
         return [end_id] if self.turn.speaking[channel] else []
 
     def _closing_row(self) -> Block:
+        if self.chat is not None:
+            return given_block(_rows(self.chat.closing_ids))
         silence_id, end_id = self.codec.silence_id, self.codec.end_id
         closing = silence_id if end_id is None else end_id
         resting = closing if silence_id is None else silence_id
@@ -260,3 +352,8 @@ class Session(View[StateT]):
 
     def _check_room(self, num_new_rows: int) -> None:
         self.context.check_room(len(self.rows), self.waiting.num_rows, num_new_rows)
+
+
+def _rows(column: list[int]) -> Tokens:
+    """Rows of one channel."""
+    return np.array(column, TOKEN_DTYPE).reshape(-1, 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from motet.engine.marked import OPEN
 from motet.engine.marks import Marks
 from motet.engine.settings import Settings
 from motet.engine.turn import Turn
@@ -36,13 +37,23 @@ class Transcript:
     """
 
     def __init__(
-        self, codec: StreamCodec, settings: Settings, marks: Marks, rows: Iterable[Row] = ()
+        self,
+        codec: StreamCodec,
+        settings: Settings,
+        marks: Marks,
+        rows: Iterable[Row] = (),
+        *,
+        is_chat: bool = False,
     ) -> None:
-        """marks: those of `rows`; the owner adds to them as rows come."""
+        """marks: those of `rows`; the owner adds to them as rows come.
+
+        is_chat: given cells that are no words of a message are a chat template's, and say nothing.
+        """
         num_channels = codec.layout.num_channels
         self.rows: list[Row] = []
         self.marks = marks
-        self.turn = Turn(codec.layout, settings, [False] * num_channels)
+        self.turn = Turn(codec.layout, settings, [False] * num_channels, codec.end_ids)
+        self._is_chat = is_chat
         self.said: list[set[int]] = [set() for _ in range(num_channels)]
         self.drawn: list[dict[int, int]] = [{} for _ in range(num_channels)]
         self._codec = codec
@@ -65,17 +76,19 @@ class Transcript:
         """Add the next row."""
         index, silence_id = len(self.rows), self._codec.silence_id
         if self.marks.starts_turn(index):
-            self.turn = Turn(self._codec.layout, self._settings, self.turn.speaking)
+            self.turn = Turn(
+                self._codec.layout, self._settings, self.turn.speaking, self._codec.end_ids
+            )
         row = Row(
             index=index,
             token_ids=ids,
-            deltas=tuple(d.push(i) for d, i in zip(self._detokenizers, ids, strict=True)),
+            deltas=self._deltas(index, ids, given),
             silent=tuple(token_id == silence_id for token_id in ids),
             given=given,
             logprobs=logprobs,
         )
         for channel, (token_id, was_given) in enumerate(zip(ids, given, strict=True)):
-            if token_id not in (silence_id, self._codec.end_id):
+            if token_id != silence_id and token_id not in self._codec.end_ids:
                 self.said[channel].add(token_id)
                 if not was_given:
                     drawn = self.drawn[channel]
@@ -83,3 +96,9 @@ class Transcript:
         self.rows.append(row)
         self.turn.hear(ids, given, is_held=self.marks.was_held(index))
         return row
+
+    def _deltas(self, row: int, ids: tuple[int, ...], given: tuple[bool, ...]) -> tuple[str, ...]:
+        is_template = self._is_chat and given[0] and not self.marks.was_read(row)
+        if is_template and self._codec.token_bytes(ids[0]) != OPEN.encode():
+            return (self._detokenizers[0].close(),)
+        return tuple(d.push(i) for d, i in zip(self._detokenizers, ids, strict=True))

@@ -11,7 +11,7 @@ A turn knows only the rows it was shown, so it can be rebuilt from the grid at a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -37,9 +37,10 @@ class StopReason(StrEnum):
 
 @dataclass
 class Voice:
-    """What one channel has done in this turn."""
+    """What one channel has done in this turn. has_answered: spoken, or at least said its end."""
 
     is_finishing: bool = False
+    has_answered: bool = False
     has_spoken: bool = False
     has_ended: bool = False
     is_speaking: bool = False
@@ -47,35 +48,44 @@ class Voice:
     recent: deque[int] = field(default_factory=lambda: deque(maxlen=LOOP_MAX_PERIOD * 4))
 
     def hear(
-        self, token_id: int, silence_id: int | None, end_id: int | None, *, counts: bool
+        self, token_id: int, silence_id: int | None, end_ids: Collection[int], *, counts: bool
     ) -> None:
         """Take in the channel's next token; `counts` is False for words put into its mouth."""
-        self.is_speaking = token_id not in (silence_id, end_id)
+        is_end = token_id in end_ids
+        self.is_speaking = token_id != silence_id and not is_end
         if token_id == silence_id:
             self.silent_rows += 1
             self.is_finishing = False
             return
         self.silent_rows = 0
         if not counts:
-            self.is_finishing, self.has_ended = False, token_id == end_id
+            self.is_finishing, self.has_ended = False, is_end
         elif self.is_finishing:
-            self.is_finishing = token_id != end_id
+            self.is_finishing = not is_end
             self.recent.append(token_id)
-        elif token_id == end_id:
-            self.has_ended = True
+        elif is_end:
+            self.has_ended = self.has_answered = True
         else:
-            self.has_spoken, self.has_ended = True, False
+            self.has_spoken, self.has_answered, self.has_ended = True, True, False
             self.recent.append(token_id)
 
 
 class Turn:
     """Follows one turn of a session row by row. settings: those in force, which may change."""
 
-    def __init__(self, layout: Layout, settings: Settings, speaking: Sequence[bool]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        settings: Settings,
+        speaking: Sequence[bool],
+        end_ids: Collection[int] | None = None,
+    ) -> None:
+        """end_ids: tokens that end a message; None: the layout's."""
         self._layout = layout
         self.settings = settings
         self._silence_id = None if layout.silence is None else layout.silence.id
-        self._end_id = None if layout.end is None else layout.end.id
+        own_ids = () if layout.end is None else (layout.end.id,)
+        self._end_ids = own_ids if end_ids is None else end_ids
         self._inputs = set(layout.input_indices)
         self.voices = [
             Voice(is_finishing=was_speaking and channel not in self._inputs)
@@ -95,7 +105,7 @@ class Turn:
         self.num_rows += 1
         for channel, (voice, token_id) in enumerate(zip(self.voices, tokens_C, strict=True)):
             counts = channel in self._inputs or not given_C[channel]
-            voice.hear(token_id, self._silence_id, self._end_id, counts=counts)
+            voice.hear(token_id, self._silence_id, self._end_ids, counts=counts)
         output = self.voices[self._layout.output_index]
         if is_held:
             output.silent_rows = 0
@@ -140,7 +150,10 @@ class Turn:
         if self.settings.ignore_end:
             return limit
         sampled = [self.voices[i] for i in self._layout.sampled_indices]
-        if self.voices[self._layout.output_index].has_spoken and all(map(self._rests, sampled)):
+        output = self.voices[self._layout.output_index]
+        is_alone = len(self.voices) == 1  # an empty reply of a chat model is a reply
+        has_replied = output.has_answered if is_alone else output.has_spoken
+        if has_replied and all(map(self._rests, sampled)):
             return StopReason.END
         if any(is_loop(voice.recent) for voice in sampled):
             return StopReason.REPETITION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
@@ -17,11 +17,19 @@ from motet.streams.codec import StreamCodec
 from motet.streams.grid import TOKEN_DTYPE, Grid
 from motet.streams.layout import Layout
 
+if TYPE_CHECKING:  # Jinja takes its time to be imported
+    from motet.engine.chat import Chat
+
 
 class View(Generic[StateT]):
-    """A session to look at. stopped_by: why the last turn is over, None while one goes on."""
+    """A session to look at.
+
+    chat: how its turns are written, if a template does. stopped_by: why the last turn is over, None
+    while one goes on.
+    """
 
     codec: StreamCodec
+    chat: Chat | None
     context: Context[StateT]
     waiting: Waiting
     transcript: Transcript
@@ -63,6 +71,16 @@ class View(Generic[StateT]):
         return self.marks.turn_starts
 
     @property
+    def num_messages(self) -> int:
+        """Messages to the model that were begun or wait."""
+        return len(self.turn_starts) + sum(len(b.turn_starts) for b in self.waiting.prefills)
+
+    @property
+    def is_replying(self) -> bool:
+        """Whether a turn goes on."""
+        return bool(self.turn_starts) and self.stopped_by is None
+
+    @property
     def num_read(self) -> int:
         """Tokens of messages that were read so far; see `Message.num_read`."""
         return len(self.marks.read_at)
@@ -88,8 +106,7 @@ class View(Generic[StateT]):
     @property
     def is_active(self) -> bool:
         """Whether the session has something to do; if not it is parked and costs nothing."""
-        is_deciding = bool(self.turn_starts) and self.stopped_by is None
-        return is_deciding or self.waiting.has_message or self.is_behind
+        return self.is_replying or self.waiting.has_message or self.is_behind
 
     @property
     def num_context_rows(self) -> int:
@@ -104,4 +121,6 @@ class View(Generic[StateT]):
     def text(self, channel: str) -> str:
         """What a channel has said so far."""
         index = self.layout.index(channel)
+        if self.chat is not None:
+            return "".join(row.deltas[index] for row in self.rows)
         return self.codec.text(row.token_ids[index] for row in self.rows)

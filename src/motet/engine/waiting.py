@@ -63,6 +63,12 @@ def joined(blocks: Sequence[Block]) -> Block:
     return Block(tokens, given, tuple(starts), tuple(reads))
 
 
+def _without_messages(block: Block) -> Block:
+    """What of a block is no message, nor begins one."""
+    before = block.part(0, min(block.turn_starts, default=len(block.tokens_RC)))
+    return before.part(max(before.reads, default=-1) + 1, len(before.tokens_RC))
+
+
 @dataclass(frozen=True)
 class Queued:
     """A token that waits to be read on a channel; `starts_turn` if it opens a message."""
@@ -123,9 +129,10 @@ class Waiting:
         self.queues[channel].extend(Queued(token_id) for token_id in ids)
 
     def clear_messages(self) -> None:
-        """Drop all messages to the model."""
+        """Drop all messages to the model; what a chat template writes behind a begun one stays."""
         self.queues[self._prompt].clear()
-        self.prefills = [block for block in self.prefills if not block.reads]
+        kept = [_without_messages(block) for block in self.prefills]
+        self.prefills = [block for block in kept if len(block.tokens_RC)]
 
     def clear(self) -> None:
         """Drop all but what opens the session."""
@@ -135,6 +142,19 @@ class Waiting:
     def next_prefill(self, max_rows: int) -> Block:
         """The first `max_rows` rows of all blocks together."""
         return joined(self.prefills).part(0, max_rows)
+
+    def next_of_turn(self, max_rows: int, *, is_begun: bool) -> Block:
+        """The same of one turn of a chat; what its template writes is never read in part.
+
+        is_begun: the turn is the one that is being read, not the next one that begins.
+        """
+        whole = joined(self.prefills)
+        starts = [*whole.turn_starts, len(whole.tokens_RC), len(whole.tokens_RC)]
+        end = starts[0] if is_begun else starts[1]
+        words = [row for row in whole.reads if row < end]
+        if words and words[-1] < max_rows:
+            return whole.part(0, end)
+        return whole.part(0, min(max(max_rows, words[0] + 1 if words else 1), end))
 
     def drop_read(self, num_rows: int) -> None:
         """Say that the next rows were read: so many of the blocks, or one of the queues."""

@@ -9,6 +9,7 @@ rare; a text that would lose them is refused.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,13 +28,16 @@ _PROBE = " a\n\tb  c, <|x|> e\u0301 \u6f22\U0001f642\r\n "
 class StreamCodec:
     """The tokenizer of a model together with the control tokens of its layout.
 
-    special_tokens: ids by text of the tokens that no text becomes; a chat template may write them.
+    end_id, end_ids: the token that ends a message, and all that do: a one-channel model may have
+    several. special_tokens: ids by text of the tokens that no text becomes; a chat template may
+    write them.
     """
 
     def __init__(self, tokenizer: Tokenizer, layout: Layout, *, where: str = "tokenizer") -> None:
         self.layout = layout
         self.silence_id = None if layout.silence is None else layout.silence.id
         self.end_id = None if layout.end is None else layout.end.id
+        self.end_ids = frozenset(() if layout.end is None else (layout.end.id,))
         self.vocab_size: int = tokenizer.get_vocab_size(with_added_tokens=True)
         self._tokenizer, self._spelling = _exact(tokenizer, where)
         added = tokenizer.get_added_tokens_decoder()
@@ -49,6 +53,12 @@ class StreamCodec:
             raise TokenizerError(
                 where, expected=f"{_PROBE!r} to survive a round trip", got=f"{got!r}"
             )
+
+    def ending_with(self, ids: Iterable[int]) -> StreamCodec:
+        """The same, where these tokens end a message too."""
+        twin = copy.copy(self)
+        twin.end_ids = self.end_ids.union(ids)
+        return twin
 
     @classmethod
     def load(cls, directory: Path, layout: Layout) -> StreamCodec:
@@ -95,7 +105,7 @@ class StreamCodec:
 
     def detokenizer(self) -> Detokenizer:
         """A fresh incremental detokenizer for one stream."""
-        return Detokenizer(self.token_bytes, self.silence_id, self.end_id)
+        return Detokenizer(self.token_bytes, self.silence_id, self.end_ids)
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes that a token stands for."""

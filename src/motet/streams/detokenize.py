@@ -8,7 +8,7 @@ spacing, newlines, code and emoji come out as they went in.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 TokenBytes = Callable[[int], bytes]
 
@@ -20,10 +20,12 @@ class Detokenizer:
     return always join to `StreamCodec.text` of the same ids.
     """
 
-    def __init__(self, token_bytes: TokenBytes, silence_id: int | None, end_id: int | None) -> None:
+    def __init__(
+        self, token_bytes: TokenBytes, silence_id: int | None, end_ids: Collection[int]
+    ) -> None:
         self._token_bytes = token_bytes
         self._silence_id = silence_id
-        self._end_id = end_id
+        self._end_ids = end_ids
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._has_spoken = False
         self._message_ended = False
@@ -32,12 +34,16 @@ class Detokenizer:
         """The text that `token_id` completes; empty for silence and inside a character."""
         if token_id == self._silence_id:
             return ""
-        if token_id == self._end_id:
-            self._message_ended = self._has_spoken
-            return self.flush()
+        if token_id in self._end_ids:
+            return self.close()
         separator = "\n" if self._message_ended else ""
         self._has_spoken, self._message_ended = True, False
         return separator + self._decoder.decode(self._token_bytes(token_id))
+
+    def close(self) -> str:
+        """End a message as an end token does."""
+        self._message_ended = self._has_spoken
+        return self.flush()
 
     def flush(self) -> str:
         """What is left: U+FFFD if the stream stopped inside a character, else nothing."""

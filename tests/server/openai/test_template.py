@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from motet.engine.marked import Disguise, encode_marked
+from motet.engine.template import ChatTemplate
 from motet.errors import CheckpointError, InputError
-from motet.server.openai.marked import Disguise, encode_marked
-from motet.server.openai.template import ChatTemplate
 from motet.streams import StreamCodec
 from motet.streams.layout import SpecialToken, single_channel
 from tests.server.openai.engines import SPECIAL, TEMPLATE, chat_tokenizer

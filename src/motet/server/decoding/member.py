@@ -167,13 +167,13 @@ class Member(Generic[StateT]):
 
     def _measure(self, rows: list[Row], report: StepReport) -> None:
         layout = self.session.layout
-        end_id, output = self.session.codec.end_id, layout.output_index
+        end_ids, output = self.session.codec.end_ids, layout.output_index
         report.num_rows += len(rows)
         if len(rows) > 1:
             report.num_prefill_rows += len(rows)
         row = rows[-1]  # in blocks of several rows every cell is given
         for channel in layout.sampled_indices:
-            if row.given[channel] or row.silent[channel] or row.token_ids[channel] == end_id:
+            if row.given[channel] or row.silent[channel] or row.token_ids[channel] in end_ids:
                 continue
             report.spoken[channel] += 1
             if channel == output:

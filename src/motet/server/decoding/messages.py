@@ -8,7 +8,7 @@ An `Order` names what to do with one session. What comes back of a session is on
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from motet.engine.marks import Marks
 from motet.engine.settings import Feed, Settings
@@ -16,6 +16,9 @@ from motet.engine.turn import StopReason
 from motet.errors import MotetError
 from motet.protocol.row import Row
 from motet.streams.grid import Grid, Tokens
+
+if TYPE_CHECKING:
+    from motet.engine.chat import Chat
 
 __all__ = [
     "Change",
@@ -83,14 +86,16 @@ class OpenRequest:
 
     beginning: given rows [R, C] that are read before anything else (system text, history); its
     first `pinned_rows` stay when old rows leave. policy: what to do when the context is full.
-    pace: rows a second at most, 0 for as fast as it goes. every_s: seconds between updates while
-    nothing begins or ends. kept: go on from there.
+    chat: write messages as its turns, behind what it begins with. pace: rows a second at most, 0
+    for as fast as it goes. every_s: seconds between updates while nothing begins or ends. kept: go
+    on from there.
     """
 
     settings: Settings | None = None
     context_rows: int | None = None
     beginning: Tokens | None = None
     pinned_rows: int = 0
+    chat: Chat | None = None
     policy: ContextPolicy = "end"
     pace: float = 0.0
     every_s: float = EVERY_S

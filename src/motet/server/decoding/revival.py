@@ -41,13 +41,13 @@ def _session(engine: Engine[StateT], request: OpenRequest) -> Session[StateT]:
     if kept is None or not len(kept.grid.tokens_RC):
         return engine.open(
             request.settings, context_rows=request.context_rows, beginning=request.beginning,
-            pinned_rows=request.pinned_rows, rolling=rolling,
+            pinned_rows=request.pinned_rows, rolling=rolling, chat=request.chat,
         )  # fmt: skip
     opening_RC = engine.codec.layout.opening_RC()
     session = engine.rebuild(
         request.settings or engine.settings(), kept.grid, kept.marks,
         context_rows=request.context_rows, stopped_by=kept.stopped_by,
-        num_pinned=len(opening_RC) + request.pinned_rows, rolling=rolling,
+        num_pinned=len(opening_RC) + request.pinned_rows, rolling=rolling, chat=request.chat,
     )  # fmt: skip
     if request.beginning is not None:
         opening_RC = np.concatenate([opening_RC, request.beginning])

@@ -6,6 +6,9 @@ is queued knows the numbers of its tokens beforehand, as long as nothing before 
 
 from __future__ import annotations
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from motet.engine import Feed, Session
@@ -18,20 +21,23 @@ from motet.server.decoding.messages import Taken, Unread
 from motet.streams.grid import TOKEN_DTYPE
 from motet.streams.layout import Layout
 
+if TYPE_CHECKING:
+    from motet.engine.chat import Chat
+
 
 def give(session: Session[StateT], text: str | tuple[int, ...], feed: Feed | None) -> Taken:
     """Queue a message behind what waits."""
     num_waiting = len(session.queued_ids)
     if isinstance(text, str):
-        message = session.give(text, feed=feed)
-    else:
-        message = session.give_ids(text, feed=feed)
-    return _taken(session, num_waiting, message, feed)
+        taken = _taken(session, num_waiting, session.give(text, feed=feed), feed)
+        return taken if session.chat is None else _within(taken, text)
+    return _taken(session, num_waiting, session.give_ids(text, feed=feed), feed)
 
 
 def interrupt(session: Session[StateT], text: str, feed: Feed | None) -> Taken:
     """Drop the messages that wait and queue this one."""
-    return _taken(session, 0, session.interrupt(text, feed=feed), feed)
+    taken = _taken(session, 0, session.interrupt(text, feed=feed), feed)
+    return taken if session.chat is None else _within(taken, text)
 
 
 def inject(member: Member[StateT], channel: int, text: str) -> Taken:
@@ -50,6 +56,8 @@ def queue_again(member: Member[StateT], text: Unread) -> Taken:
     It was let in then, so no limit is asked again. StateError if it is other tokens now.
     """
     session = member.session
+    if session.chat is not None:
+        return _turn_again(session, session.chat, text)
     codec, waiting = session.codec, session.waiting
     is_message = text.channel == session.layout.prompt_index
     ids = message_tokens(text.text, codec) if is_message else codec.encode(text.text)
@@ -66,6 +74,23 @@ def queue_again(member: Member[StateT], text: Unread) -> Taken:
         waiting.put(text.channel, rest)
     ends = [0] * num_before + char_ends(ids, codec)
     return Taken(text.channel, text.feed, first, tuple(ends[text.num_read :]))
+
+
+def _turn_again(session: Session[StateT], chat: Chat, text: Unread) -> Taken:
+    """The same for a turn of a chat."""
+    turn = chat.turn(text.text, session.num_messages - bool(text.num_read))
+    if len(turn.words) != text.num_tokens:
+        raise StateError("queued text", expected=f"{text.num_tokens} tokens", got=len(turn.words))
+    message = session.queue_rest(chat, text.text, text.num_read)
+    ends = char_ends([turn.ids[row] for row in turn.words], session.codec)[text.num_read :]
+    taken = Taken(session.layout.prompt_index, text.feed, message.first, tuple(ends))
+    return _within(taken, text.text)
+
+
+def _within(taken: Taken, text: str) -> Taken:
+    """A chat's first and last words may be one token with what its template writes beside them."""
+    ends = [min(end, len(text)) for end in taken.ends]
+    return dataclasses.replace(taken, ends=(*ends[:-1], len(text)))
 
 
 def _append(waiting: Waiting, ids: list[int], text: Unread, layout: Layout) -> None:

@@ -93,12 +93,14 @@ class Openings:
         system: str | None,
         kept: Kept | None,
     ) -> OpenRequest:
-        codec = self.engine.codec
+        chat = self.engine.new_chat(system)
         messages = [] if system is None else [Message("system", system)]
-        beginning = history_rows(codec, messages)
+        rows_RC = history_rows(self.engine.codec, messages)
+        beginning = rows_RC if chat is None else chat.beginning_RC
         return OpenRequest(
             settings=settings, context_rows=record.context_rows, beginning=beginning,
-            pinned_rows=len(beginning), policy=record.context_policy, pace=pace, kept=kept,
+            pinned_rows=len(beginning), chat=chat, policy=record.context_policy, pace=pace,
+            kept=kept,
         )  # fmt: skip
 
 

@@ -16,13 +16,11 @@ import numpy as np
 
 from motet.engine import Engine
 from motet.engine.history import Past, history_rows
+from motet.engine.marked import OPEN, Disguise, encode_marked
 from motet.engine.message import check_ids, message_tokens
 from motet.errors import InputError
 from motet.server.errors import ApiError
-from motet.server.openai.marked import Disguise, encode_marked
 from motet.server.openai.messages import Message
-from motet.server.openai.template import ChatTemplate
-from motet.server.openai.thinking import OPEN
 from motet.streams.grid import TOKEN_DTYPE, Tokens
 
 __all__ = ["Prompt", "Prompter"]
@@ -54,10 +52,7 @@ class Prompter:
         self._opening_RC = self._layout.opening_RC()
         self._nothing_RC = self._opening_RC[:0]
         self.is_multi_stream = self._layout.num_channels > 1
-        chat = engine.chat
-        self._template = (
-            None if chat.template is None else ChatTemplate(chat.template, chat.special)
-        )
+        self._template = engine.chat_template
 
     def of_messages(
         self, messages: Sequence[Message], values: Mapping[str, Any] | None = None

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-__all__ = ["CLOSE", "OPEN", "ThinkSplitter"]
+from motet.engine.marked import CLOSE, OPEN
 
-OPEN, CLOSE = "<think>", "</think>"
+__all__ = ["ThinkSplitter"]
 
 
 class _Place(Enum):

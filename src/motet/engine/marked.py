@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from motet.errors import InputError
-from motet.server.openai.thinking import CLOSE, OPEN
 from motet.streams.codec import StreamCodec
 
-__all__ = ["Disguise", "encode_marked"]
+__all__ = ["CLOSE", "OPEN", "Disguise", "cut_at", "encode_marked"]
 
+OPEN, CLOSE = "<think>", "</think>"
 _PRIVATE = (*range(0xE000, 0xF900), *range(0xF0000, 0xF0400))
 
 
@@ -62,7 +62,7 @@ def encode_marked(text: str, codec: StreamCodec, disguise: Disguise | None = Non
     """Token ids of a text in which special tokens count, those in disguise excepted."""
     special = codec.special_tokens
     ids: list[int] = []
-    for part in _cut(text, special):
+    for part in cut_at(text, special):
         if part in special:
             ids.append(special[part])
         elif part:
@@ -70,7 +70,7 @@ def encode_marked(text: str, codec: StreamCodec, disguise: Disguise | None = Non
     return ids
 
 
-def _cut(text: str, special: Mapping[str, int]) -> list[str]:
+def cut_at(text: str, special: Mapping[str, int]) -> list[str]:
     """The text in pieces: special tokens (of two that begin together the longer) and the rest."""
     if not special:
         return [text]
