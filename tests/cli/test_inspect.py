@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def said(motet: Motet, model: Path, *arguments: object) -> str:
     assert (result.code, result.err) == (0, "")
     assert all(line == line.rstrip() for line in result.out.splitlines())
     out = result.out.replace(str(model), "MODEL")
+    out = re.sub(r"(\n\nDevices\n)(  .+\n)+", r"\1  THOSE HERE\n", out)
     return out.replace(f"compiled for {best_level().name}", "compiled for HERE")
 
 
@@ -58,6 +60,9 @@ Products with weights, in the native runtime
   F32 by own kernels  13 (compiled for HERE)
   F32 by ggml         3 (depth 48 is not a multiple of 32); 9 (depth 16 is not a multiple of 32); \
 3 (8 rows are not a multiple of 16)
+
+Devices
+  THOSE HERE
 """
     )
 
@@ -100,6 +105,9 @@ Products with weights, in the native runtime
   BF16 by own kernels  13 (compiled for HERE)
   BF16 by ggml         3 (depth 48 is not a multiple of 32); 9 (depth 16 is not a multiple of 32)
   F32 by ggml          3 (8 rows are not a multiple of 16)
+
+Devices
+  THOSE HERE
 """
     )
 
@@ -136,6 +144,9 @@ Cost
 Products with weights, in the native runtime
   F32 by own kernels  9 (compiled for HERE)
   F32 by ggml         6 (depth 48 is not a multiple of 32)
+
+Devices
+  THOSE HERE
 """
     )
 

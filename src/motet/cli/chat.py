@@ -98,6 +98,14 @@ def chat(
         int | None,
         typer.Option(min=1, help="Threads (native runtime).", show_default="all cores"),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compute on this device of ggml, e.g. gpu; motet inspect lists them.",
+            show_default="our own kernels on the processor",
+        ),
+    ] = None,
 ) -> None:
     """Talk with a model while it talks: a pane per channel, the score, and live controls.
 
@@ -108,10 +116,10 @@ def chat(
     book = TokenBook(state / "tokens.sqlite")
     venue: LocalVenue | RemoteVenue
     if model is not None and _ADDRESS.fullmatch(model):
-        chosen = (runtime != "auto", dtype, cache, threads, journal)
+        chosen = (runtime != "auto", dtype, cache, threads, device, journal)
         if any(option not in (None, False) for option in chosen):
             raise InputError(
-                "--runtime, --dtype, --cache, --threads, --journal",
+                "--runtime, --dtype, --cache, --threads, --device, --journal",
                 expected="a model in this process", got=f"the server {model}",
             )  # fmt: skip
         venue = RemoteVenue(model, api_key, book)
@@ -124,7 +132,7 @@ def chat(
 
             _log_to(state / "chat.log")
             opened = load if model is None else partial(load, model)
-            return opened(runtime=runtime, dtype=dtype, cache=cache, threads=threads)
+            return opened(runtime=runtime, dtype=dtype, cache=cache, threads=threads, device=device)
 
         path = state / "chat.sqlite" if journal is None else Path(journal).absolute()
         venue = LocalVenue(

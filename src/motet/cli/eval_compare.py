@@ -28,7 +28,7 @@ _CHANGEABLE: dict[str, Callable[[str], Any]] = {
     "top_k": int, "top_p": float, "min_p": float, "repetition_penalty": float,
     "silence_penalty_output": float, "silence_penalty_thought": float, "quiet_rows": int,
     "mute_rows": int, "runtime": RuntimeName, "dtype": Dtype, "cache": CacheType,
-    "conv_mode": ConvMode,
+    "device": str, "conv_mode": ConvMode,
 }  # fmt: skip
 _REPEATABLE = ("ablate", "sampling")
 _SIDES = ("A", "B")

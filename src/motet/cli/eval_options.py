@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from motet.cli.model_options import DeviceOption
 from motet.engine import Feed, Settings
 from motet.errors import InputError
 from motet.runtime.opening import CacheType, Dtype, RuntimeName
@@ -121,6 +122,7 @@ class AskingOptions:
         typer.Option(show_default=CacheType.F16.value),
     ] = None
     threads: Annotated[int | None, typer.Option(min=1, show_default="all cores")] = None
+    device: DeviceOption = None
     conv_mode: Annotated[
         ConvMode | None,
         typer.Option(show_default="what the layout says"),

@@ -29,7 +29,7 @@ __all__ = ["Asker", "Subject", "subject_of"]
 
 _KNOBS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 _RULES = ("silence_penalty_output", "silence_penalty_thought", "quiet_rows", "mute_rows")
-_ENGINE_ONLY = ("plain", "dtype", "cache", "threads", "conv_mode")
+_ENGINE_ONLY = ("plain", "dtype", "cache", "threads", "device", "conv_mode")
 _SERVER_ONLY = ("api", "model_name")
 
 
@@ -78,7 +78,7 @@ def _in_process(model: str, options: AskingOptions, asking: dict[str, Any]) -> S
     _settings(read_source(model).layout, Sampling(), options)  # mistakes, before weights are read
     engine = open_engine(
         model, options.runtime, options.dtype, options.conv_mode, cache=options.cache,
-        threads=options.threads,
+        threads=options.threads, device=options.device,
     )  # fmt: skip
     settings = _settings(engine.codec.layout, engine.sampling, options)
     check_samples(settings, engine.codec.layout, options.samples)
@@ -87,6 +87,7 @@ def _in_process(model: str, options: AskingOptions, asking: dict[str, Any]) -> S
         "model_fingerprint": model_fingerprint(find(model)),
         "dtype": None if options.dtype is None else options.dtype.value,
         "cache": None if options.cache is None else options.cache.value,
+        **({} if options.device is None else {"device": options.device}),
         "conv_mode": engine.runtime.layout.conv_mode.value,
         "plain": options.plain,
         "settings": settings.to_json(),

@@ -22,6 +22,7 @@ from motet.runtime.directory import ModelSource, numbers_of, read_source, sizes_
 from motet.runtime.opening import (
     CacheType,
     Dtype,
+    device_lines,
     native_is_installed,
     session_bytes,
     ways_of,
@@ -72,6 +73,7 @@ def inspect(
     }
     if native_is_installed():
         sections["Products with weights, in the native runtime"] = ways_of(source, numbers, dtype)
+        sections["Devices"] = device_lines()
     if measured is not None:
         title = f"Conv mode, by the loss of the text on {layout.names[layout.output_index]}"
         sections[title] = _conv_mode(source, cost, dtype, cache, measured)

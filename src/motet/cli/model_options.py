@@ -9,7 +9,7 @@ import typer
 from motet.runtime.opening import CacheType, Dtype, RuntimeName
 from motet.streams.layout import ConvMode
 
-__all__ = ["CacheOption", "ConvModeOption", "DtypeOption", "RuntimeOption"]
+__all__ = ["CacheOption", "ConvModeOption", "DeviceOption", "DtypeOption", "RuntimeOption"]
 
 RuntimeOption = Annotated[
     RuntimeName, typer.Option(help="What computes; auto takes the best one installed.")
@@ -22,6 +22,14 @@ CacheOption = Annotated[
     CacheType | None,
     typer.Option(
         help="Precision of keys and values (native runtime).", show_default=CacheType.F16.value
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Compute on this device of ggml, e.g. gpu; motet inspect lists them (native runtime).",
+        show_default="our own kernels on the processor",
     ),
 ]
 ConvModeOption = Annotated[

@@ -22,6 +22,7 @@ def open_engine(
     *,
     cache: CacheType | None = None,
     threads: int | None = None,
+    device: str | None = None,
 ) -> Engine[Any]:
     """Load a model as `motet.load` does; a terminal is told so meanwhile."""
     console = Console(stderr=True)
@@ -29,8 +30,9 @@ def open_engine(
         if console.is_terminal and not console.is_dumb_terminal:
             stack.enter_context(console.status(Text(f"loading {printable(model)} ...")))
         return load(
-            model, runtime=runtime, dtype=dtype, conv_mode=conv_mode, cache=cache, threads=threads
-        )
+            model, runtime=runtime, dtype=dtype, conv_mode=conv_mode, cache=cache, threads=threads,
+            device=device,
+        )  # fmt: skip
 
 
 def open_session(engine: Engine[Any], settings: Settings) -> Session[Any]:

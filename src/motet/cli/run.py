@@ -14,7 +14,13 @@ from rich.console import Console
 from motet.cli.batch import check_files, decode_file
 from motet.cli.json_line import json_line
 from motet.cli.knobs import channel_sampling, global_sampling, silence_rules
-from motet.cli.model_options import CacheOption, ConvModeOption, DtypeOption, RuntimeOption
+from motet.cli.model_options import (
+    CacheOption,
+    ConvModeOption,
+    DeviceOption,
+    DtypeOption,
+    RuntimeOption,
+)
 from motet.cli.opening import open_engine, open_session
 from motet.cli.provenance import model_fingerprint
 from motet.cli.show import Nothing, Screen, screen_for, summary
@@ -173,6 +179,7 @@ def run(
         int | None,
         typer.Option(min=1, help="Threads (native runtime).", show_default="all cores"),
     ] = None,
+    device: DeviceOption = None,
     conv_mode: ConvModeOption = None,
 ) -> None:
     """Give a model a message and show its channels as they come.
@@ -224,7 +231,9 @@ def run(
         return settings
 
     settings_for(read_source(model).layout, _USUAL.sampling)  # mistakes, before weights are read
-    engine = open_engine(model, runtime, dtype, conv_mode, cache=cache, threads=threads)
+    engine = open_engine(
+        model, runtime, dtype, conv_mode, cache=cache, threads=threads, device=device
+    )
     settings = settings_for(engine.codec.layout, engine.sampling)
     if input_file is not None and output_file is not None:
         decode_file(
@@ -238,6 +247,7 @@ def run(
                 "model_fingerprint": model_fingerprint(find(model)),
                 "dtype": None if dtype is None else dtype.value,
                 "cache": None if cache is None else cache.value,
+                **({} if device is None else {"device": device}),
                 "conv_mode": engine.runtime.layout.conv_mode.value,
                 "settings": settings.to_json(),
             },

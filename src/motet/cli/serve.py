@@ -10,7 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from motet.cli.model_options import CacheOption, ConvModeOption, DtypeOption, RuntimeOption
+from motet.cli.model_options import (
+    CacheOption,
+    ConvModeOption,
+    DeviceOption,
+    DtypeOption,
+    RuntimeOption,
+)
 from motet.cli.opening import open_engine
 from motet.errors import SettingError
 from motet.formats.directory import EMBEDDED
@@ -109,6 +115,7 @@ def serve(
             show_default="all cores, for a small model all but one",
         ),
     ] = None,
+    device: DeviceOption = None,
     conv_mode: ConvModeOption = None,
     log_format: Annotated[
         LogForm, typer.Option(help="Of the log on stderr; auto is text in a terminal, else JSON.")
@@ -145,7 +152,9 @@ def serve(
     )  # fmt: skip
     configure_logs(log_format, log_level)
     with listen(config) as bound:
-        engine = open_engine(model, runtime, dtype, conv_mode, cache=cache, threads=threads)
+        engine = open_engine(
+            model, runtime, dtype, conv_mode, cache=cache, threads=threads, device=device
+        )
         spare_a_core(engine.runtime)
         server = LiveServer(config, engine, bound)
 
