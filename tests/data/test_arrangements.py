@@ -65,7 +65,7 @@ def test_what_a_sequence_says(sequence_tokenizer: Tokenizer) -> None:
     )  # fmt: skip
     doubted = compose_sequence(two_steps(), sequence_tokenizer, Random(0), doubted=True)
     assert said(doubted, 0, sequence_tokenizer) == (
-        f"{head}{first}\n{first} ok\n{last}.{last} ok{ANSWER}It is 80.{END}"
+        f"{head}{first}\n: 7+8=15, 4+3+1=8 -> 85 ok\n{last}.: 5-5=0 -> 80 ok{ANSWER}It is 80.{END}"
     )
     question = 1 + len(sequence_tokenizer.encode("47, 38 and 5?\n").ids)
     assert (plain.targets_RC[:question] == Target.NONE).all()

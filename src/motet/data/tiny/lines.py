@@ -16,6 +16,11 @@ class Line:
     text: str
     step: Step | None = None
 
+    @property
+    def work(self) -> str:
+        """What follows the step: ": 7+8=15, 4+3+1=8 -> 85". All of a line without a step."""
+        return self.text if self.step is None else self.text.removeprefix(str(self.step))
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

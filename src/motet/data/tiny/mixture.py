@@ -59,7 +59,7 @@ class Shares:
     interrupted: float = 0.4
     mistake: float = 0.30
     prefilled: float = 0.10
-    disguised: float = 0.2
+    disguised: float = 0.5
     needless: float = 0.05
 
     @classmethod

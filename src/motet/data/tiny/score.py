@@ -7,18 +7,22 @@ keeps to that.
     User       What is 47 + 38 ? <end>
     Output                                                              It is 85. <end>
     Think                  47   38    47+38: 7+8=15, 4+3+1=8 -> 85.     <end>
-    Skeptical                          47+38: 7+8=15, 4+3+1=8 -> 85 ok  <end>
+    Skeptical                               : 7+8=15, 4+3+1=8 -> 85 ok  <end>
 
 Think notes each number once it is certain where it ends, writes one line, waits for the verdict,
 writes the next. A line ends with a newline, the last one with a full stop.
 
-Skeptical does the same work once more, one row behind Think: each of its tokens is predicted when
-Think's token for that place cannot be seen yet, and can be compared with it in the next row. A line
-that stays the same to its end is " ok". Where Think writes something else, Skeptical says " no" at
-once, and Think breaks off as soon as it can know, and writes the line again:
+Skeptical takes the step as Think has chosen it, and does the same work once more, one row behind:
+each of its tokens is predicted when Think's token for that place cannot be seen yet, and can be
+compared with it in the next row. Work that stays the same to its end is " ok". Where Think writes
+something else, Skeptical says " no" at once; Think breaks off as soon as it can know, and writes
+the line again:
 
     Think                  47   38    47+38: 7+8=14, 4+ \n        47+38: 7+8=15, 4+3+1=8 -> 85.
-    Skeptical                          47+38: 7+8=15 no \n         47+38: 7+8=15, 4+3+1=8 -> 85 ok
+    Skeptical                               : 7+8=15 no \n               : 7+8=15, 4+3+1=8 -> 85 ok
+
+It does not choose the step itself: it would choose as Think does, one token earlier and so a little
+worse, and what it objected to would mostly be right.
 
 Without Skeptical nobody is waited for: Think's lines follow each other, and Output begins as soon
 as it can know that the last one is done.
@@ -147,8 +151,7 @@ class Turn:
     def _state(self, line: Line, stop: str, row: int) -> int:
         """A right line; returns its last row."""
         first, ended = self.think.say(self._ids(line.text + stop), row)
-        num_deciding = len(self._ids(str(line.step))) if line.step else 0
-        self.think.decisions.update(range(first, first + num_deciding), [ended])
+        self.think.decisions.update(range(first, first + self._num_given(line)), [ended])
         return ended
 
     def _mislead(self, written: Written, row: int) -> int:
@@ -159,9 +162,9 @@ class Turn:
         assert self.skeptical is not None
         wrong, right, same = written.parting(self._ids)
         first = max(self.think.free_row, row)
-        left = first + same
+        left, given = first + same, self._num_given(written.line)
         shadow = right[: same + 1] if same + 1 < len(right) else right[:same]
-        self.skeptical.say(shadow, first + SHADOW)
+        self.skeptical.say(shadow[given:], first + given + SHADOW)
         said, _ = self.skeptical.say([*self._ids(" no"), *self._ids("\n")], left + LAG)
         self.skeptical.decisions.add(said)
         heard = said + LAG
@@ -177,8 +180,13 @@ class Turn:
         if self.skeptical is None:
             return ended + 1
         began = ended + 1 - len(self._ids(written.text + written.stop))
-        self.skeptical.say(self._ids(written.text), began + SHADOW)
+        given = self._num_given(written.line)
+        self.skeptical.say(self._ids(written.text)[given:], began + given + SHADOW)
         said, _ = self.skeptical.say(self._ids(" ok"), ended + LAG)
         self.skeptical.decisions.add(said)
         self.skeptical.say([self._end] if written.is_last else self._ids("\n"), said + 1)
         return said + LAG
+
+    def _num_given(self, line: Line) -> int:
+        """How many tokens of a line say which step it is."""
+        return len(self._ids(str(line.step))) if line.step else 0

@@ -6,9 +6,9 @@
 
 What the streams of `score` say side by side stands here one after the other, in the order in which
 each part can follow from those before it: the texts and the planted mistakes are the same, only
-that a wrong line is written to its end here, where streams break it off. With
-doubt, Skeptical's line and verdict stand behind each line of Think. Nothing is silent but row 0, as
-in streams. Every cell that is not the question's is learned, but the wrong ones.
+that a wrong line is written to its end here, where streams break it off. With doubt, Skeptical's
+work and verdict stand behind each line of Think. Nothing is silent but row 0, as in streams. Every
+cell that is not the question's is learned, but the wrong ones.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def compose_sequence(
             planted.append(len(column.tokens) - 1)
         if doubted:
             is_done = written.is_last and not written.is_wrong
-            column.say(written.line.text)
+            column.say(written.line.work)
             column.say(" no" if written.is_wrong else " ok", Target.DECISION)
             column.say("" if is_done else "\n")
     column.add([token_id(tokenizer, ANSWER)])
