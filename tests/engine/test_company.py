@@ -281,9 +281,11 @@ def rewind_keeps_what_was_said(patch: Patch) -> None:
     original = Session.restore
 
     def restore(self: Any, rows: Any, marks: Any) -> None:
-        said = self.transcript.said
+        before = getattr(self, "transcript", None)
         original(self, rows, marks)
-        self.transcript.said = [a | b for a, b in zip(self.transcript.said, said, strict=True)]
+        if before is not None:
+            both = zip(self.transcript.said, before.said, strict=True)
+            self.transcript.said = [a | b for a, b in both]
 
     patch.setattr(Session, "restore", restore)
 

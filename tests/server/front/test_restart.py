@@ -77,7 +77,8 @@ def test_a_turn_counts_its_seconds_and_not_those_of_the_server(
     in_all_s = time.monotonic() - began_s
     assert told["seq"] > seen
     assert (told["reason"], told["rows"]) == ("max_rows", MAX_ROWS)
-    assert told["seconds"] >= (MAX_ROWS - 4) / PACE
+    # a stop may cost the pauses before its last rows and the next; counted anew it were 16 rows
+    assert told["seconds"] >= (MAX_ROWS - 8) / PACE
     assert told["seconds"] <= in_all_s - 0.9 * away_s
 
 
