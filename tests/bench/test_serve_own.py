@@ -76,7 +76,7 @@ def test_openai_users_of_a_real_server(server: str, api: Api) -> None:
 @pytest.mark.slow
 def test_the_command() -> None:
     """A server, then the engine of it alone; a table, and one line of JSON."""
-    options = ["--concurrency", "2", "--requests", "2", "--threads", "1", "--max-rows", "48"]
+    options = ["--concurrency", "2", "--requests", "2", "--threads", "1", "--max-rows", "128"]
     command = [sys.executable, "-m", "motet", "bench", "serve", *options]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr

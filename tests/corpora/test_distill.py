@@ -104,9 +104,11 @@ def test_the_batch_changes_nothing(
 def test_sound_rollouts_are_those_in_which_nothing_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of 25 - 4 the model knows the answer and sometimes not the way."""
+    """Of these the model knows the answer and sometimes not the way."""
     path = tmp_path / "q.jsonl"
-    path.write_text('{"question": "What is 412 - 95?", "answer": "317"}')
+    asked = {"What is 412 - 95?": 317, "What is 384 * 7?": 2688, "What is 657 + 486?": 1143}
+    lines = [json.dumps({"question": q, "answer": str(a)}) for q, a in asked.items()]
+    path.write_text("\n".join(lines))
     many = ["--samples", 24, "--temperature", 1.5, "--threads", 1]
     assert run(capsys, EMBEDDED, path, tmp_path / "all", *many)[0] == 0
     code, facts, _ = run(capsys, EMBEDDED, path, tmp_path / "sound", *many, "--sound")

@@ -45,7 +45,7 @@ def test_no_key_no_token_and_no_word_is_logged(tmp_path: Path) -> None:
             assert [answer.status_code for answer in taken] == [200] * 5
             http.post("/v1/chat/completions", json={**chat, WORD: 1})
             http.post("/v1/chat/completions", json={**chat, "messages": WORDS})
-            http.post("/v1/chat/completions", content=f"{{{WORDS}")
+            assert http.post("/v1/chat/completions", content=f"{{{WORDS}").status_code == 400
             http.get(f"/v1/sessions/{WORD}")
             http.get(f"/{WORD}?{WORD}={KEY}")
             http.request(WORD.upper(), "/health")

@@ -90,6 +90,8 @@ class RequestFields(Fields):
             json.dumps(body, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             raise PydanticCustomError("not_unicode", "the body holds lone surrogates") from None
+        except TypeError:
+            pass  # bytes that were not sent as JSON: refused as what they are
         return body
 
 
