@@ -21,8 +21,8 @@ the line again:
     Think                  47   38    47+38: 7+8=14, 4+ \n        47+38: 7+8=15, 4+3+1=8 -> 85.
     Skeptical                               : 7+8=15 no \n               : 7+8=15, 4+3+1=8 -> 85 ok
 
-It does not choose the step itself: it would choose as Think does, one token earlier and so a little
-worse, and what it objected to would mostly be right.
+It does not choose the step itself: where it did and objected to Think's choice, most problems went
+wrong (docs/experiments.md).
 
 Without Skeptical nobody is waited for: Think's lines follow each other, and Output begins as soon
 as it can know that the last one is done.
