@@ -48,6 +48,13 @@ def test_small_models_leave_no_file(model: Model, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_a_file_is_read_ahead(model: Model, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, asked = names(model), list[Path]()
+    monkeypatch.setattr(tiles, "read_ahead", asked.append)
+    made = Tiles(model, own, 1)
+    assert asked == [made.file]
+
+
 def test_a_file_holds_what_memory_would(model: Model, folder: Path, tmp_path: Path) -> None:
     own = names(model)
     first, again = Tiles(model, own, 2), Tiles(model, own, 1)

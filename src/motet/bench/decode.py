@@ -2,7 +2,8 @@
 
 Everything that is compared is measured in turns within one run. In this order: load and first row,
 rows in turns with the peer, prefill in turns with the peer, rows after a long past in turns with
-rows at the start, and rows through the engine.
+rows at the start, rows through the engine, and rows in turns with reading memory: the bandwidth of
+a shared machine changes within a minute, so a row is held against what memory did beside it.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ _ENGINE_ROWS = 24
 Say = Callable[[str], None]
 
 
-def measure(plan: Plan, bandwidth: float, say: Say) -> Measured:
-    """Measure all that `plan` says. bandwidth: measured before. say: told what is being done."""
+def measure(plan: Plan, say: Say) -> Measured:
+    """Measure all that `plan` says. say: told what is being done."""
     if not plan.has_peer:
-        return _measure(plan, None, bandwidth, say)
+        return _measure(plan, None, say)
     assert isinstance(plan.source, GGUFModel)
     work = plan.work
     say("opening the peer")
@@ -45,10 +46,10 @@ def measure(plan: Plan, bandwidth: float, say: Say) -> Measured:
         num_logits=work.num_sessions * work.num_logits,
         max_tokens=max(ROOM_ROWS, plan.prefill_rows * work.num_channels),
     ) as peer:
-        return _measure(plan, peer, bandwidth, say)
+        return _measure(plan, peer, say)
 
 
-def _measure(plan: Plan, peer: PeerProcess | None, bandwidth: float, say: Say) -> Measured:
+def _measure(plan: Plan, peer: PeerProcess | None, say: Say) -> Measured:
     work, repeats = plan.work, plan.num_repeats
     say("loading")
     start = time.perf_counter()
@@ -68,7 +69,9 @@ def _measure(plan: Plan, peer: PeerProcess | None, bandwidth: float, say: Say) -
     engine = Engine(plan.name, runtime, codec_of(plan.source), recommended_sampling(plan.source))
     through_engine = engine_time(engine, work.num_sessions, min(count, _ENGINE_ROWS))
     peak = peak_resident_bytes()  # before memory is taken to read it
-    bandwidth = max(bandwidth, read_bandwidth(plan.num_threads))
+    say(f"{repeats} turns with reading memory")
+    num_bytes = plan.cost.bytes(ours.num_distinct)
+    floor = take_turns(lambda: ours.rows(count), lambda: _read(num_bytes, plan), repeats)
     return Measured(
         load_s=load_s,
         first_row_s=first_row_s,
@@ -77,12 +80,16 @@ def _measure(plan: Plan, peer: PeerProcess | None, bandwidth: float, say: Say) -
         context=context,
         engine=through_engine,
         num_distinct=ours.num_distinct,
-        bandwidth=bandwidth,
-        floor_s=plan.cost.floor_s(bandwidth, ours.num_distinct),
+        row_bytes=num_bytes,
+        floor=floor,
         peak_resident_bytes=peak,
         peer=None if peer is None else peer.facts,
         peer_peak_resident_bytes=None if peer is None else peer.peak_resident_bytes(),
     )
+
+
+def _read(num_bytes: float, plan: Plan) -> list[float]:
+    return [num_bytes / read_bandwidth(plan.num_threads)]
 
 
 def _steps(peer: PeerProcess, count: int) -> list[float]:

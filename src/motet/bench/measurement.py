@@ -64,7 +64,7 @@ class Measured:
     """Seconds and bytes. context: turns of rows after `context_rows` rows against the first rows.
 
     num_distinct: experts of a layer that a forward touched, the mean; None without experts.
-    bandwidth: bytes a second, the better of before and after. floor_s: at that bandwidth.
+    row_bytes: what a forward reads with so many. floor: turns of rows against reading as much.
     """
 
     load_s: float
@@ -74,8 +74,19 @@ class Measured:
     context: Turns | None
     engine: EngineTime
     num_distinct: float | None
-    bandwidth: float
-    floor_s: float
+    row_bytes: float
+    floor: Turns
     peak_resident_bytes: int
     peer: PeerFacts | None
     peer_peak_resident_bytes: int | None
+
+    @property
+    def floor_s(self) -> float:
+        """Seconds to read `row_bytes`, the median of the turns."""
+        assert self.floor.theirs_s is not None, "memory took turns"
+        return self.floor.theirs_s
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes a second at which memory was read beside the rows."""
+        return self.row_bytes / self.floor_s

@@ -71,10 +71,8 @@ def measured_lines(plan: Plan, measured: Measured) -> Lines:
     ]  # fmt: skip
     if measured.num_distinct is not None:
         lines.append(("experts touched", f"{measured.num_distinct:.1f} a layer"))
-    floor, speed = measured.floor_s, measured.bandwidth / 1e9
-    lines.append(
-        ("over the floor", f"{seconds / floor:.2f} times {_ms(floor)}, at {speed:.1f} GB/s")
-    )
+    lines.append(("over the floor", f"{_ratio(measured.floor)} times {_ms(measured.floor_s)}, at "
+                  f"{measured.bandwidth / 1e9:.1f} GB/s"))  # fmt: skip
     if measured.peer is not None:
         logits = plan.work.num_sessions * plan.work.num_logits
         step = f"{num_cells} tokens in {num_cells} sequences, logits of {logits}"

@@ -176,7 +176,7 @@ def _run(plan: Plan, say: Say, *, json_only: bool) -> None:
     show("Setting", setting_lines(plan, hardware))
     implied = implied_lines(plan.cost, bandwidth, plan.num_threads)
     show("Implied by the architecture, for a forward at the first row", implied)
-    measured = measure(plan, bandwidth, say)
+    measured = measure(plan, say)
     title = f"Measured, medians of {plan.num_repeats} turns"
     show(title, measured_lines(plan, measured))
     run = {

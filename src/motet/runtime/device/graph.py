@@ -62,9 +62,6 @@ class DeviceGraph:
         opened.check(self._build.graph)
         arena.lay_out(self._build.graph)
 
-    def __del__(self) -> None:
-        self._build.close()
-
     def _input(self, array: NDArray[np.generic]) -> int:
         tensor = self._build.tensor(_TYPES[array.dtype], array.shape, 0)
         backends.set_input(tensor)

@@ -15,6 +15,7 @@ from motet.formats.ggml_types import GGMLType
 from motet.runtime.device import backends
 from motet.runtime.device.registry import Device
 from motet.runtime.native import ggml
+from motet.runtime.native.freed import free_with
 from motet.runtime.native.threads import num_cores
 
 Name = TypeVar("Name", bound=Hashable)
@@ -32,13 +33,10 @@ class OpenedDevice:
         self._backend: int | None = backends.dev_init(device.handle, None)
         if self._backend is None:
             raise SettingError("device", expected="one that can be opened", got=device.name)
+        free_with(self, backends.backend_free, self._backend)
         if device.is_cpu:
             backends.set_cpu_threads(self._backend, num_threads or num_cores())
         self.buffer_type: int = backends.dev_buffer_type(device.handle)
-
-    def __del__(self) -> None:
-        if getattr(self, "_backend", None) is not None:
-            backends.backend_free(self._backend)
 
     def check(self, graph: int) -> None:
         """SettingError if the device lacks an operation of `graph`."""
@@ -68,6 +66,7 @@ class Memory(Generic[Name]):
         self._opened = opened
         size = len(shapes) * ggml.tensor_overhead()
         self._context: int = ggml.init(ggml.InitParams(size, None, True))
+        free_with(self, ggml.free, self._context)
         self.tensors: dict[Name, int] = {}
         for name, (kind, shape) in shapes.items():
             ne = (ctypes.c_int64 * len(shape))(*reversed(shape))
@@ -75,13 +74,8 @@ class Memory(Generic[Name]):
         self._buffer: int | None = backends.allocate_tensors(self._context, opened.buffer_type)
         if self._buffer is None:
             raise MemoryError(f"no memory on {opened.device.name}")
+        free_with(self, backends.buffer_free, self._buffer)
         backends.buffer_clear(self._buffer, 0)
-
-    def __del__(self) -> None:
-        if getattr(self, "_buffer", None) is not None:
-            backends.buffer_free(self._buffer)
-        if getattr(self, "_context", None) is not None:
-            ggml.free(self._context)
 
     def write(self, name: Name, data: NDArray[Any], offset: int = 0) -> None:
         """Put an array into a tensor, from byte `offset` on."""

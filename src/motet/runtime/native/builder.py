@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from motet.formats.ggml_types import GGMLType
 from motet.runtime.native import extension, ggml
+from motet.runtime.native.freed import free_with
 from motet.runtime.native.weights import Weight
 
 
@@ -30,20 +31,17 @@ class Pending:
 
 
 class Builder:
-    """The tensors of one graph. Closing it frees them."""
+    """The tensors of one graph. Freed with the object."""
 
     def __init__(self, max_nodes: int) -> None:
         size = 2 * max_nodes * ggml.tensor_overhead() + ggml.graph_overhead(max_nodes, False)
         self.context: int = ggml.init(ggml.InitParams(size, None, True))
+        free_with(self, ggml.free, self.context)
         self.graph: int = ggml.new_graph(self.context, max_nodes, False)
         self.pending: list[Pending] = []
         self.kept: list[int] = []  # tensors whose data is valid until the next computation
         self._memory: list[object] = []  # what tensors and operations point to
         self._weights: dict[int, int] = {}
-
-    def close(self) -> None:
-        """Free the context; tensors are invalid from now on."""
-        ggml.free(self.context)
 
     def tensor(self, kind: GGMLType, shape: Sequence[int], data: int) -> int:
         """A tensor that lies at the address `data`."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from motet.runtime.native import ggml
 from motet.runtime.native.builder import Builder
+from motet.runtime.native.freed import free_with
 
 MAX_GRAPHS = 32
 Write = Callable[[Builder, int, int, int], int]
@@ -30,10 +31,8 @@ class Arena:
     def __init__(self, buffer_type: int) -> None:
         """buffer_type: ggml's, of the memory to take."""
         self._allocator: int = ggml.allocator_new(buffer_type)
+        free_with(self, ggml.allocator_free, self._allocator)
         self.scratch = np.empty(1, np.uint8)
-
-    def __del__(self) -> None:
-        ggml.allocator_free(self._allocator)
 
     @property
     def num_bytes(self) -> int:
@@ -75,9 +74,6 @@ class Graph:
         address: int = ggml.Tensor.from_address(logits).data
         self.logits_NV = _floats(address, (N, V))
         self._plans: dict[int, tuple[ggml.Plan, NDArray[np.uint8]]] = {}
-
-    def __del__(self) -> None:
-        self.build.close()
 
     def experts(self) -> list[NDArray[np.int32]]:
         """The experts of each cell [T, A] in every layer that has any, as last computed."""

@@ -3,6 +3,7 @@
 Those of a large model are kept in a file of the user's cache folder and mapped from there, so that
 opening it again costs no time and no memory of its own. The file is named by what is in it (a
 digest of the model and the format), written whole or not at all, and may be deleted at any time.
+It is read ahead as soon as it is mapped, or the first rows would wait for the disk page by page.
 Where it can't be written, and for small models, the same numbers are made in memory.
 """
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from motet.folders import cache_folder
 from motet.runtime.native.digest import digest_of
 from motet.runtime.native.kernels import Weights, interleave, weights_of
+from motet.runtime.native.readahead import read_ahead
 from motet.runtime.native.weights import Model, Weight
 
 MIN_FILE_BYTES = 1 << 28
@@ -52,6 +54,7 @@ class Tiles:
             self.file = self._file(model, folder or cache_folder() / "tiles", end)
         if self.file is not None:
             self._content: Bytes = np.memmap(self.file, np.uint8, mode="r")
+            read_ahead(self.file)
         else:
             self._content = _aligned(end)
             for start, part in self._parts():
