@@ -39,9 +39,10 @@ def strided(x: Floats, stride: int) -> Floats:
 
 
 def blocks_of(
-    x_TK: Floats, level: kernels.Level, num_threads: int = 1, stride: int | None = None
-) -> Bytes:
-    """The rounded activations of x."""
+    x_TK: Floats, level: kernels.Level, num_threads: int = 1, stride: int | None = None,
+    span: int = 1,
+) -> Bytes:  # fmt: skip
+    """The rounded activations of x, `span` blocks to a scale."""
     T, K = x_TK.shape
     x = strided(x_TK, stride or K)
     blocks = np.full(kernels.block_bytes(T, K), 0xAA, np.uint8)
@@ -49,7 +50,7 @@ def blocks_of(
         "motet_quantise",
         kernels.Quantise(
             level=level.address, x=x.ctypes.data, blocks=blocks.ctypes.data,
-            x_stride=stride or K, num_cells=T, depth=K,
+            x_stride=stride or K, num_cells=T, depth=K, span=span,
         ),
         num_threads,
     )  # fmt: skip
@@ -60,7 +61,7 @@ def taken_of(kind: GGMLType, x_TK: Floats, level: kernels.Level) -> Bytes:
     """The activations that weights of a kind take."""
     if kernels.takes_floats(kind):
         return np.ascontiguousarray(x_TK).view(np.uint8)
-    return blocks_of(x_TK, level)
+    return blocks_of(x_TK, level, span=kernels.span_of(kind))
 
 
 def product(
@@ -105,6 +106,7 @@ def feed_forward(
         kernels.ExpertsUp(
             level=level.address, gate=gate, up=up, activations=taken.ctypes.data, experts=chosen,
             hidden=hidden.ctypes.data, experts_stride=stride, num_cells=T, num_active=A,
+            span=kernels.span_of(kind),
         ),
         num_threads,
     )  # fmt: skip

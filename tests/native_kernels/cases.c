@@ -130,12 +130,15 @@ static void compare(const char *what, const struct motet_level *level, float **f
     free(got);
 }
 
+static int span_of(int kind) { return kind == MOTET_IQ4_XS ? MOTET_MAX_SPAN : 1; }
+
 /* The activations that weights of a kind take. */
 static void *taken_of(int kind, const struct motet_level *level, const float *x, int T, int K,
                       int nth) {
     void *taken = room((size_t)T * (size_t)motet_cell_bytes(kind, K));
     struct motet_quantise q = {
-        .level = level, .x = x, .blocks = taken, .x_stride = K, .num_cells = T, .depth = K};
+        .level = level, .x = x, .blocks = taken, .x_stride = K, .num_cells = T, .depth = K,
+        .span = span_of(kind)};
     if (motet_takes_floats(kind))
         memcpy(taken, x, (size_t)T * (size_t)K * sizeof *x);
     else
@@ -198,6 +201,7 @@ static void feed_forwards(const struct motet_level **levels, int num_levels, int
             .experts_stride = A,
             .num_cells = T,
             .num_active = A,
+            .span = span_of(kind),
         };
         run(motet_experts_up, &u, nth);
         struct motet_experts_down d = {

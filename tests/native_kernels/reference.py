@@ -121,10 +121,11 @@ def _dequantised_iq4(rows: Bytes) -> Doubles:
     return half_at(rows, 0)[..., None] * scale[..., None] * values
 
 
-def rounded(x_TK: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Activations in 8 bits, [T, K/32, 32], and their scales [T, K/32]."""
+def rounded(x_TK: Floats, span: int = 1) -> tuple[NDArray[np.int8], Floats]:
+    """Activations in 8 bits, [T, K/32, 32], and their scales [T, K/32], `span` of which are one."""
     x = x_TK.reshape(x_TK.shape[0], -1, 32)
-    largest = np.abs(x).max(axis=2, keepdims=True)
+    largest = np.abs(x_TK.reshape(x_TK.shape[0], -1, 32 * span)).max(axis=2, keepdims=True)
+    largest = largest.repeat(span, axis=1)
     tiny = largest < 2.0**-100
     inverse = np.divide(np.float32(127), largest, out=np.zeros_like(largest), where=~tiny)
     scale = np.where(tiny, np.float32(0), largest / np.float32(127))
@@ -135,7 +136,7 @@ def as_taken(kind: GGMLType, x_TK: Floats) -> Doubles:
     """What is left of activations that weights of a kind take: rounded to 8 bits, or all."""
     if kind in FLOATS:
         return x_TK.astype(np.float64)
-    values, scale = rounded(x_TK)
+    values, scale = rounded(x_TK, 8 if kind is GGMLType.IQ4_XS else 1)
     return (values.astype(np.float64) * scale[..., None]).reshape(x_TK.shape)
 
 

@@ -27,6 +27,7 @@ def test_what_the_processor_has_is_found() -> None:
     names = {level.name for level in kernels.levels()}
     assert ("avx2" in names) == ({"avx2", "fma", "f16c"} <= set(flags))
     assert ("avx512" in names) == ("avx512_vnni" in flags)
+    assert ("avx512vbmi" in names) == ({"avx512_vnni", "avx512vbmi"} <= set(flags))
     assert ("avxvnni" in names) == ("avx_vnni" in flags)
 
 

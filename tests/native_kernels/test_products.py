@@ -22,23 +22,27 @@ KINDS = pytest.mark.parametrize("kind", reference.KINDS, ids=lambda kind: kind.n
 
 
 @LEVELS
-@pytest.mark.parametrize(("num_cells", "depth"), [(1, 32), (3, 96), (5, 2048), (2, 4160)])
+@pytest.mark.parametrize(
+    ("num_cells", "depth", "span"),
+    [(1, 32, 1), (3, 96, 1), (5, 2048, 1), (2, 4160, 1), (1, 256, 8), (3, 4352, 8)],
+)
 def test_activations_are_rounded_as_the_reference_does(
-    level: kernels.Level, num_cells: int, depth: int
+    level: kernels.Level, num_cells: int, depth: int, span: int
 ) -> None:
     x = np.random.default_rng(depth).standard_normal((num_cells, depth)).astype(np.float32)
     x *= 10.0 ** np.random.default_rng(1).integers(-6, 6, x.shape).astype(np.float32)
     x[:, :32] = 0
     x[0, -32:] = 1e-35  # too small for its inverse to be a number that 8 bits need
     for num_threads in (1, 3):
-        blocks = blocks_of(x, level, num_threads, stride=depth + 5).reshape(num_cells, -1, 48)
-        values, scale = rounded(x)
-        assert (blocks[..., 16:].view(np.int8) == values).all()
+        blocks = blocks_of(x, level, num_threads, depth + 5, span).reshape(num_cells, -1, 52)
+        values, scale = rounded(x, span)
+        assert (blocks[..., 20:].view(np.int8) == values).all()
         assert same_bits(blocks[..., :4].copy().view(np.float32)[..., 0], scale)
-        offset = blocks[..., 4:16].copy().view(np.int32)
+        offset = blocks[..., 4:20].copy().view(np.int32)
         halves = values.reshape(*values.shape[:2], 2, 16).sum(axis=3, dtype=np.int32)
         assert (offset[..., 0] == -8 * halves.sum(axis=2)).all()
-        assert (offset[..., 1:] == -32 * halves).all()
+        assert (offset[..., 1] == -128 * halves.sum(axis=2)).all()
+        assert (offset[..., 2:] == -32 * halves).all()
 
 
 @LEVELS

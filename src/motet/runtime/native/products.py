@@ -23,6 +23,7 @@ from motet.runtime.native.kernels import (
     activation_bytes,
     best_level,
     block_bytes,
+    span_of,
     takes_floats,
 )
 from motet.runtime.native.tiles import Tiles
@@ -46,7 +47,7 @@ class Products:
     model: Model
     tiles: Tiles | Mapping[str, Weights]
     build: Builder
-    _blocks: dict[int, int] = field(default_factory=dict)
+    _blocks: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def op(self, function: Callable[..., int], *arguments: object) -> int:
         """An operation of ggml."""
@@ -80,22 +81,27 @@ class Products:
             reads["residual"] = residual
         return self.build.custom("motet_product", product, (T, N), reads, result="out")
 
-    def taken(self, x: int, T: int, name: str) -> int:
-        """x [T, depth] as our own product with the weight called `name` takes it."""
-        weight = self.model.weights[name]
-        return x if takes_floats(weight.type) else self.blocks(x, T, weight.shape[-1])
+    def taken(self, x: int, T: int, *names: str) -> int:
+        """x [T, depth] as our own products with the weights of these names take it."""
+        weights = [self.model.weights[name] for name in names]
+        if takes_floats(weights[0].type):
+            return x
+        return self.blocks(x, T, weights[0].shape[-1], span_of(*(w.type for w in weights)))
 
-    def blocks(self, x: int, T: int, depth: int) -> int:
-        """x [T, depth] rounded to 8 bits, once for all products that read it."""
-        if x not in self._blocks:
+    def blocks(self, x: int, T: int, depth: int, span: int) -> int:
+        """x [T, depth] rounded to 8 bits, once for all products that read it so.
+
+        span: how many blocks share a scale.
+        """
+        if (x, span) not in self._blocks:
             quantise = Quantise(
-                level=best_level().address, x_stride=depth, num_cells=T, depth=depth
+                level=best_level().address, x_stride=depth, num_cells=T, depth=depth, span=span
             )
             shape = (T, block_bytes(1, depth) // 4)
-            self._blocks[x] = self.build.custom(
+            self._blocks[x, span] = self.build.custom(
                 "motet_quantise", quantise, shape, {"x": x}, result="blocks"
             )
-        return self._blocks[x]
+        return self._blocks[x, span]
 
     def feed_forward(
         self, x: int, normed: int, T: int, names: tuple[str, str, str], routed: Routed | None
@@ -118,16 +124,18 @@ class Products:
     ) -> int:
         gate, up, down = (self.tiles[name] for name in names)
         D, F = down.num_rows, down.depth
+        down_type = self.model.weights[names[2]].type
         A = self.model.hyperparameters.num_active_experts if routed else 1
         level, num_experts = best_level().address, self.model.hyperparameters.num_experts
         reads = {} if routed is None else {"experts": routed.experts}
         first = ExpertsUp(
-            level=level, gate=gate, up=up, experts_stride=num_experts, num_cells=T, num_active=A
-        )
-        hidden_bytes = activation_bytes(self.model.weights[names[2]].type, 1, F)
+            level=level, gate=gate, up=up, experts_stride=num_experts, num_cells=T, num_active=A,
+            span=span_of(down_type),
+        )  # fmt: skip
+        hidden_bytes = activation_bytes(down_type, 1, F)
         hidden = self.build.custom(
             "motet_experts_up", first, (T, A, hidden_bytes // 4),
-            {"activations": self.taken(normed, T, names[0]), **reads}, result="hidden",
+            {"activations": self.taken(normed, T, *names[:2]), **reads}, result="hidden",
         )  # fmt: skip
         if routed is not None:
             reads["shares"] = routed.shares

@@ -4,25 +4,33 @@
 
 enum { VECTORS = MOTET_BLOCK_VALUES / LANES };
 
-static TARGET void quantise(const float *x, struct motet_block *blocks, int64_t n) {
+/* The largest magnitude among some multiple of 32 values; NaN is larger than all. */
+INLINE float largest_magnitude(const float *x, int num) {
+    ints bits = ints_all(0);
+    for (int i = 0; i < num; i += LANES)
+        bits = ints_max(bits, ints_magnitude_bits(floats_load(x + i)));
+    const int32_t largest_bits = ints_largest(bits);
+    float largest;
+    memcpy(&largest, &largest_bits, sizeof largest);
+    return largest;
+}
+
+static TARGET void quantise(const float *x, struct motet_block *blocks, int64_t n, int span) {
+    float largest = 0.0f, inverse = 0.0f;
     for (int64_t b = 0; b < n; b++, x += MOTET_BLOCK_VALUES) {
-        floats value[VECTORS];
-        ints bits = ints_all(0), sum[2] = {ints_all(0), ints_all(0)}, rounded[VECTORS];
-        for (int i = 0; i < VECTORS; i++) {
-            value[i] = floats_load(x + i * LANES);
-            bits = ints_max(bits, ints_magnitude_bits(value[i])); /* NaN is the largest */
+        if (b % span == 0) {
+            largest = largest_magnitude(x, span * MOTET_BLOCK_VALUES);
+            inverse = largest >= 0x1p-100f ? 127.0f / largest : 0.0f;
         }
-        const int32_t largest_bits = ints_largest(bits);
-        float largest;
-        memcpy(&largest, &largest_bits, sizeof largest);
-        const float inverse = largest >= 0x1p-100f ? 127.0f / largest : 0.0f;
+        ints sum[2] = {ints_all(0), ints_all(0)}, rounded[VECTORS];
         for (int i = 0; i < VECTORS; i++) {
-            rounded[i] = ints_round(floats_mul(value[i], floats_all(inverse)));
+            rounded[i] = ints_round(floats_mul(floats_load(x + i * LANES), floats_all(inverse)));
             sum[2 * i / VECTORS] = ints_add(sum[2 * i / VECTORS], rounded[i]);
         }
         blocks[b].scale = largest < 0x1p-100f ? 0.0f : largest / 127.0f;
         const uint32_t first = (uint32_t)ints_sum(sum[0]), second = (uint32_t)ints_sum(sum[1]);
         blocks[b].offset = (int32_t)(0u - 8u * (first + second));
+        blocks[b].offset_8 = (int32_t)(0u - 128u * (first + second));
         blocks[b].offsets[0] = (int32_t)(0u - 32u * first);
         blocks[b].offsets[1] = (int32_t)(0u - 32u * second);
         ints_store_32_bytes(blocks[b].values, rounded);

@@ -39,7 +39,7 @@ INLINE void add_tile(const int kind, const uint8_t *tile, const struct motet_blo
     UNROLL for (int c = 0; c < num; c++)
         UNROLL for (int s = 0; s < STRIPES; s++)
             sum[c][s] = kind == MOTET_Q4_0 ? sums4_start(cells[c][b].offset)
-                                           : sums8_start(cells[c][b].offset);
+                                           : sums8_start(cells[c][b].offset_8);
     sum_block(kind, tile + MOTET_SCALES_BYTES + first * 4, cells, num, b, sum);
     UNROLL for (int s = 0; s < STRIPES; s++) {
         const floats scale = floats_from_halves(tile + (first + s * LANES) * 2);

@@ -17,7 +17,5 @@ INLINE weights8 weights8_from_codes(bytes codes) {
     const __m128i table = _mm_loadu_si128((const __m128i *)motet_codes);
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), codes);
 }
-INLINE ints sums8_start(int32_t offset) {
-    return _mm256_slli_epi32(_mm256_set1_epi32(offset), 4);
-}
+INLINE ints sums8_start(int32_t offset) { return _mm256_set1_epi32(offset); }
 INLINE ints sums8_add(ints s, weights8 w, quad x) { return DOT_BYTES(s, w, x); }

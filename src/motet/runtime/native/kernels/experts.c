@@ -1,7 +1,7 @@
 /* The feed-forward of a mixture of experts, expert by expert over the cells that chose it.
  *
  * Peers of a row and rows of a prefill share experts, so each expert's weights are read once for
- * all of its cells. Gate, up and SiLU go over 32 rows at a time, which are one block of activations
+ * all of its cells. Gate, up and SiLU go over as many rows at a time as have one scale as activations
  * for `down`, whose sums over experts are in the order of the experts: a cell's result does not
  * depend on what the other cells chose. A dense feed-forward is the case of one expert that all
  * choose.
@@ -50,31 +50,34 @@ static int cells_of_chunk(int num_cells, int num_active, int start) {
     return num_cells - start < most ? num_cells - start : most;
 }
 
-/* 32 rows of gate and up for some slots of one expert. */
+/* The rows of gate and up that have one scale, for some slots of one expert. */
 static void up_rows(const struct motet_experts_up *u, int64_t expert, int64_t part, int64_t start,
                     const int32_t *slots, int num) {
     const int64_t in_bytes = motet_cell_bytes(u->gate.kind, u->gate.depth);
     const int64_t out_bytes = motet_cell_bytes(u->gate.kind, u->gate.num_rows);
-    const int64_t part_bytes = motet_cell_bytes(u->gate.kind, MOTET_BLOCK_VALUES);
+    const int64_t width = (int64_t)u->span * MOTET_BLOCK_VALUES; /* rows of a part */
+    const int64_t part_bytes = motet_cell_bytes(u->gate.kind, width);
+    const int64_t groups = width / MOTET_TILE_ROWS;
     const void *cells[MOTET_CELLS_AT_ONCE];
-    float gate[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
-    float up[MOTET_CELLS_AT_ONCE][MOTET_BLOCK_VALUES];
+    float gate[MOTET_CELLS_AT_ONCE * MOTET_MAX_SPAN * MOTET_BLOCK_VALUES];
+    float up[MOTET_CELLS_AT_ONCE * MOTET_MAX_SPAN * MOTET_BLOCK_VALUES];
     for (int i = 0; i < num; i++)
         cells[i] = (const char *)u->activations + (start + slots[i] / u->num_active) * in_bytes;
-    for (int half = 0; half < 2; half++)
-        motet_multiply(u->level, &u->gate, expert, 2 * part + half, cells, num,
-                       gate[0] + half * MOTET_TILE_ROWS, MOTET_BLOCK_VALUES);
-    for (int half = 0; half < 2; half++)
-        motet_multiply(u->level, &u->up, expert, 2 * part + half, cells, num,
-                       up[0] + half * MOTET_TILE_ROWS, MOTET_BLOCK_VALUES);
-    u->level->swiglu(gate[0], up[0], (int64_t)num * MOTET_BLOCK_VALUES);
+    for (int64_t group = 0; group < groups; group++)
+        motet_multiply(u->level, &u->gate, expert, groups * part + group, cells, num,
+                       gate + group * MOTET_TILE_ROWS, width);
+    for (int64_t group = 0; group < groups; group++)
+        motet_multiply(u->level, &u->up, expert, groups * part + group, cells, num,
+                       up + group * MOTET_TILE_ROWS, width);
+    u->level->swiglu(gate, up, num * width);
     for (int i = 0; i < num; i++) {
         const int64_t slot = start * u->num_active + slots[i];
         char *hidden = (char *)u->hidden + slot * out_bytes + part * part_bytes;
         if (motet_takes_floats(u->gate.kind))
-            memcpy(hidden, gate[i], sizeof gate[i]);
+            memcpy(hidden, gate + i * width, (size_t)width * sizeof *gate);
         else
-            u->level->quantise(gate[i], (struct motet_block *)(void *)hidden, 1);
+            u->level->quantise(gate + i * width, (struct motet_block *)(void *)hidden, u->span,
+                               u->span);
     }
 }
 
@@ -82,7 +85,7 @@ void motet_experts_up(struct ggml_tensor *dst, int ith, int nth, void *userdata)
     (void)dst;
     (void)ith;
     struct motet_experts_up *u = userdata;
-    const int64_t parts = u->gate.num_rows / MOTET_BLOCK_VALUES;
+    const int64_t parts = u->gate.num_rows / (u->span * MOTET_BLOCK_VALUES);
     struct routing r;
     int64_t before = 0; /* units of the chunks before this one */
     for (int start = 0, num; start < u->num_cells; start += num) {

@@ -1,4 +1,4 @@
-/* 16 lanes: AVX-512 with the dot product of bytes (VNNI). */
+/* 16 lanes: AVX-512 with the dot product of bytes (VNNI); WITH_VBMI: and look-ups of bytes (VBMI). */
 #include <immintrin.h>
 #include <stdint.h>
 
@@ -6,8 +6,12 @@
 #define STRIPES 1 /* registers of a tile's rows that are worked on at once */
 #define CELLS 8   /* cells that are worked on at once */
 #define UNROLL _Pragma("GCC unroll 16") /* the next loop, whose bounds are known */
-#define TARGET \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
+#define AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"
+#ifdef WITH_VBMI
+#define TARGET __attribute__((target(AVX512 ",avx512vbmi")))
+#else
+#define TARGET __attribute__((target(AVX512)))
+#endif
 #define INLINE static inline ALWAYS_INLINE TARGET
 
 typedef __m512 floats;
@@ -63,7 +67,11 @@ INLINE void ints_store_32_bytes(int8_t *p, const ints *x) {
     _mm_storeu_si128((__m128i *)(p + 16), _mm512_cvtsepi32_epi8(x[1]));
 }
 
-INLINE bytes bytes_load(const uint8_t *p) { return _mm512_loadu_si512(p); }
+INLINE bytes bytes_load(const uint8_t *p) {
+    bytes x = _mm512_loadu_si512(p);
+    __asm__("" : "+v"(x)); /* loaded once: such loads are what limits several cells */
+    return x;
+}
 INLINE bytes bytes_low(bytes x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
 INLINE bytes bytes_high(bytes x) {
     return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15));
@@ -75,6 +83,7 @@ INLINE bytes bytes_or(bytes x, bytes y) { return _mm512_or_si512(x, y); }
 /* By 16 bits: what a neighbour leaves in the highest bits is masked by who asks. */
 INLINE bytes bytes_right_1(bytes x) { return _mm512_srli_epi16(x, 1); }
 INLINE bytes bytes_right_2(bytes x) { return _mm512_srli_epi16(x, 2); }
+INLINE bytes bytes_right_4(bytes x) { return _mm512_srli_epi16(x, 4); }
 INLINE bytes bytes_left_4(bytes x) { return _mm512_slli_epi16(x, 4); }
 INLINE quad quad_load(const int8_t *p) {
     return _mm512_set1_epi32(*(const int32_t *)(const void *)p);
@@ -97,9 +106,14 @@ typedef bytes weights8;
 INLINE weights8 weights8_load(const uint8_t *p) { return bytes_load(p); }
 INLINE weights8 weights8_from_codes(bytes codes) {
     const __m128i table = _mm_loadu_si128((const __m128i *)motet_codes);
+#ifdef WITH_VBMI
+#define CODES_IN_ANY_BYTES /* the upper four bits of a byte may be anything */
+    return _mm512_permutexvar_epi8(codes, _mm512_broadcast_i32x4(table));
+#else
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), codes);
+#endif
 }
-INLINE ints sums8_start(int32_t offset) { return _mm512_slli_epi32(_mm512_set1_epi32(offset), 4); }
+INLINE ints sums8_start(int32_t offset) { return _mm512_set1_epi32(offset); }
 INLINE ints sums8_add(ints s, weights8 w, quad x) { return _mm512_dpbusd_epi32(s, w, x); }
 
 INLINE void prefetch(const uint8_t *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }

@@ -218,7 +218,7 @@ INLINE weights8 weights8_from_codes(bytes codes) {
     EACH for (int j = 0; j < 4; j++) codes.lane[i][j] = motet_codes[codes.lane[i][j]];
     return codes;
 }
-INLINE ints sums8_start(int32_t offset) { return ints_all(16 * offset); }
+INLINE ints sums8_start(int32_t offset) { return ints_all(offset); }
 INLINE ints sums8_add(ints s, weights8 w, quad x) { return sums4_add(s, w, x); }
 
 INLINE void prefetch(const uint8_t *p) { (void)p; }

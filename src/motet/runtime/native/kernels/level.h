@@ -44,8 +44,8 @@ struct motet_gathering {
 struct motet_level {
     const char *name;
 
-    /* x [32 n] to n blocks. */
-    void (*quantise)(const float *x, struct motet_block *blocks, int64_t n);
+    /* x [32 n] to n blocks, each `span` of which have one scale; n a multiple of span. */
+    void (*quantise)(const float *x, struct motet_block *blocks, int64_t n, int span);
 
     /* By kind: out [cell][16] for 16 rows of weights of K = 32 n and any number of cells, each
      * given by its n blocks or 32 n floats; `stride` is in floats. */
@@ -69,7 +69,8 @@ struct motet_level {
 
 extern const struct motet_level motet_level_portable;
 #if defined(__GNUC__) && defined(__x86_64__)
-extern const struct motet_level motet_level_avx2, motet_level_avxvnni, motet_level_avx512;
+extern const struct motet_level motet_level_avx2, motet_level_avxvnni, motet_level_avx512,
+    motet_level_avx512vbmi;
 #endif
 #if defined(__GNUC__) && defined(__aarch64__)
 extern const struct motet_level motet_level_neon;

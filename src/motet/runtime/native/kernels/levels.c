@@ -16,19 +16,25 @@ static int has_avxvnni(void) {
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4));
 }
 
+static int has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+
 static int supports(const struct motet_level *level) {
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     if (level == &motet_level_avx2) return avx2;
     if (level == &motet_level_avxvnni) return avx2 && has_avxvnni();
-    if (level == &motet_level_avx512)
-        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512vnni");
+    if (level == &motet_level_avx512) return avx2 && has_avx512();
+    if (level == &motet_level_avx512vbmi)
+        return avx2 && has_avx512() && __builtin_cpu_supports("avx512vbmi");
     return 1;
 }
 
 static const struct motet_level *const levels[] = {
-    &motet_level_avx512, &motet_level_avxvnni, &motet_level_avx2, &motet_level_portable};
+    &motet_level_avx512vbmi, &motet_level_avx512, &motet_level_avxvnni, &motet_level_avx2,
+    &motet_level_portable};
 
 #elif defined(__GNUC__) && defined(__aarch64__)
 #if defined(__APPLE__)

@@ -3,7 +3,7 @@
 #include "schedule.h"
 
 enum {
-    QUANTISE_BLOCKS = 64,     /* one unit of rounding */
+    QUANTISE_BLOCKS = 64,     /* one unit of rounding, a multiple of MOTET_MAX_SPAN */
     CACHE_BYTES = 384 * 1024, /* of activations, to be read again and again from the L2 cache */
 };
 
@@ -19,7 +19,7 @@ void motet_quantise(struct ggml_tensor *dst, int ith, int nth, void *userdata) {
             const int64_t cell = unit / parts, at = unit % parts * QUANTISE_BLOCKS;
             const int64_t n = blocks - at < QUANTISE_BLOCKS ? blocks - at : QUANTISE_BLOCKS;
             q->level->quantise(q->x + cell * q->x_stride + at * MOTET_BLOCK_VALUES,
-                               q->blocks + cell * blocks + at, n);
+                               q->blocks + cell * blocks + at, n, q->span);
         }
     finish_units(&q->progress, nth);
 }

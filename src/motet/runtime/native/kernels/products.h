@@ -28,8 +28,8 @@
  *
  * Tiles need an alignment of 2 bytes; 64 is best.
  *
- * Activations are rounded to 8 bits with one scale for 32 values (`struct motet_block`); only
- * weights that are floats take them as float32. Sums of integers are exact and float32 sums go
+ * Activations are rounded to 8 bits with one scale for 32 values, or for 256 if IQ4_XS takes them
+ * (`struct motet_block`); only weights that are floats take them as float32. Sums of integers are exact and float32 sums go
  * along K with fused multiply-adds, so the results are the same bits for every instruction set,
  * number of threads and number of cells.
  */
@@ -57,10 +57,14 @@ enum motet_weight_kind {
     MOTET_KINDS
 };
 
+/* Blocks of activations in a row that have one scale: IQ4_XS takes 8, all others 1. */
+enum { MOTET_MAX_SPAN = 8 };
+
 /* 32 activations: value i is scale * values[i]. The sums take back what was added to weights. */
 struct motet_block {
     float scale;
     int32_t offset;     /* -8 times the sum of the values */
+    int32_t offset_8;   /* -128 times the sum of the values */
     int32_t offsets[2]; /* -32 times the sum of the first 16, and of the others */
     int8_t values[MOTET_BLOCK_VALUES];
 };
@@ -83,13 +87,14 @@ struct motet_progress {
 
 struct motet_level; /* the code for one instruction set */
 
-/* x [T][K] to blocks [T][K/32]. */
+/* x [T][K] to blocks [T][K/32], each `span` of which have one scale; K a multiple of 32 * span. */
 struct motet_quantise {
     const struct motet_level *level;
     const float *x;
     struct motet_block *blocks;
     int64_t x_stride; /* floats from cell to cell */
     int32_t num_cells, depth;
+    int32_t span;
     struct motet_progress progress;
 };
 
@@ -106,16 +111,17 @@ struct motet_product {
 };
 
 /* hidden [T][A][F] = silu(gate x) * (up x) for the A experts of each cell. Gate, up and down are
- * all floats, or none is; hidden are then float32, or else blocks. */
+ * all floats, or none is; hidden are then float32, or else blocks, `span` to a scale. */
 struct motet_experts_up {
     const struct motet_level *level;
-    struct motet_weights gate, up;    /* [E][F][D], F a multiple of 32 */
+    struct motet_weights gate, up;    /* [E][F][D], F a multiple of 32 * span */
     const void *activations;          /* [T][D], as in motet_product */
     const int32_t *experts;           /* [T][A], all different in a cell; null: expert 0 (a dense
                                          feed-forward, A = 1); E is at most MOTET_MAX_EXPERTS */
     void *hidden;
     int64_t experts_stride; /* int32s from cell to cell */
     int32_t num_cells, num_active; /* T, A */
+    int32_t span;
     struct motet_progress progress;
 };
 

@@ -10,7 +10,7 @@ import ctypes
 from ctypes import c_int32, c_int64, c_void_p
 
 BLOCK_VALUES = 32
-BLOCK_BYTES = 48  # scale, three offsets and 32 values of 8 bits
+BLOCK_BYTES = 52  # scale, four offsets and 32 values of 8 bits
 TILE_ROWS = 16
 MAX_EXPERTS = 256
 
@@ -40,7 +40,7 @@ class Progress(ctypes.Structure):
 
 
 class Quantise(ctypes.Structure):
-    """`struct motet_quantise`: x [T, K] float32 to blocks [T, K/32]."""
+    """`struct motet_quantise`: x [T, K] float32 to blocks [T, K/32], `span` to a scale."""
 
     _fields_ = (
         ("level", c_void_p),
@@ -49,6 +49,7 @@ class Quantise(ctypes.Structure):
         ("x_stride", c_int64),
         ("num_cells", c_int32),
         ("depth", c_int32),
+        ("span", c_int32),
         ("progress", Progress),
     )
 
@@ -70,7 +71,7 @@ class Product(ctypes.Structure):
 
 
 class ExpertsUp(ctypes.Structure):
-    """`struct motet_experts_up`: hidden [T, A, F] = silu(gate x) * (up x)."""
+    """`struct motet_experts_up`: hidden [T, A, F] = silu(gate x) * (up x), `span` to a scale."""
 
     _fields_ = (
         ("level", c_void_p),
@@ -82,6 +83,7 @@ class ExpertsUp(ctypes.Structure):
         ("experts_stride", c_int64),
         ("num_cells", c_int32),
         ("num_active", c_int32),
+        ("span", c_int32),
         ("progress", Progress),
     )
 

@@ -62,6 +62,11 @@ def takes_floats(kind: GGMLType) -> bool:
     return kind in (GGMLType.F32, GGMLType.F16, GGMLType.BF16)
 
 
+def span_of(*kinds: GGMLType) -> int:
+    """How many blocks of 32 activations share a scale, for weights of all these types."""
+    return 8 if GGMLType.IQ4_XS in kinds else 1
+
+
 def activation_bytes(kind: GGMLType, num_cells: int, depth: int) -> int:
     """Bytes of the activations of `num_cells` cells for weights [N, depth] of this type."""
     return 4 * num_cells * depth if takes_floats(kind) else block_bytes(num_cells, depth)
