@@ -23,6 +23,7 @@ from motet.train.card import write_card
 from motet.train.checkpoints import Checkpoints
 from motet.train.config import TrainConfig
 from motet.train.folder import RunFolder
+from motet.train.grid_rounding import round_rows
 from motet.train.lora import adapt
 from motet.train.objective import Objective
 from motet.train.start import open_start
@@ -79,6 +80,8 @@ def export(
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    if config.export.row_bits:
+        round_rows(model, config.export.row_bits)
     to_dtype(model, DTYPES[config.export.dtype])
     save_model(model, partial)
     (partial / WEIGHTS_FILE).chmod(0o644)

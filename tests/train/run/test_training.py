@@ -216,12 +216,15 @@ def test_export_without_training(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
         train(config, console, only_export=True)
     run(folder)
-    again = little.config(folder, export={"dtype": "float16", "gguf": ["q8_0"]})
+    again = little.config(folder, export={"dtype": "float16", "gguf": ["q8_0"], "row_bits": 5})
     train(again, console, only_export=True)
     model = little.weights(folder / "out/last/model.safetensors")
     is_bias = {name: name.endswith("expert_bias") for name in model}
     assert {t.dtype for name, t in model.items() if not is_bias[name]} == {torch.float16}
     assert {t.dtype for name, t in model.items() if is_bias[name]} == {torch.float32}
+    for tensor in (tensor.double() for tensor in model.values() if tensor.ndim > 1):
+        step = 2.0 ** (torch.frexp(tensor.abs().amax(dim=-1, keepdim=True))[1] - 5)
+        assert torch.equal(tensor / step, (tensor / step).round())
     assert load(folder / "out/last/trained-q8_0.gguf").codec.layout == little.layout()
 
 

@@ -64,10 +64,13 @@ class LogConfig(Section):
 class ExportConfig(Section):
     """At the end: precision of the weights in last/ and best/, and the types of GGUF files there.
 
-    greedy: recommend temperature 0. chat_template: a file of Jinja for a one-channel model.
+    row_bits: matrices are rounded to integers of so many bits, sign included, times a power of 2
+    for each row, so that the file compresses better; 0: not rounded. greedy: recommend temperature
+    0. chat_template: a file of Jinja for a one-channel model.
     """
 
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    row_bits: Literal[0, 3, 4, 5, 6, 7, 8, 9, 10, 11] = 0
     gguf: tuple[Quant, ...] = ()
     greedy: bool = False
     chat_template: str | None = None
