@@ -20,10 +20,6 @@ from motet.streams import ConvMode
 Mutant = Callable[[pytest.MonkeyPatch, DeviceRuntime], None]
 
 
-def unchanged(_p: pytest.MonkeyPatch, _: DeviceRuntime) -> None:
-    """Nothing: for a law that the model itself breaks."""
-
-
 def _place(name: str, change: Callable[..., Any]) -> Mutant:
     """`change(what the function of `places` returned, its arguments)` in place of it."""
 

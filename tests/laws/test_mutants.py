@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from motet.runtime.torch import TorchRuntime
-from motet.streams import ConvMode
 from tests.laws import checks
 from tests.laws import torch_mutants as m
+from tests.laws.notice import (
+    BOUNDARY,
+    BOUNDARY_CONV_ONLY,
+    CONV_ONLY,
+    DENSE,
+    MOE,
+    ONE,
+    PERMUTATION,
+    QWEN3,
+    Law,
+    Mutant,
+    check_notices,
+    notices,
+    unchanged,
+)
+from tests.laws.notice import LAWS as COMMON
 from tests.laws.test_laws import (
-    CONV_WIDTH,
     packed_logits,
     permuted_runtime,
     stock_logits,
     training_logits,
 )
 from tests.tiny import Architecture, Case, make_model, tiny_runtime
-
-MOE = Case(Architecture.LFM2_MOE, 4)
-DENSE = Case(Architecture.LFM2, 4)
-BOUNDARY = Case(Architecture.LFM2, 4, ConvMode.ROW_BOUNDARY)
-QWEN3 = Case(Architecture.QWEN3, 4)
-ONE = Case(Architecture.LFM2, 1, channel_embedding=False)
-CONV_ONLY = replace(DENSE, attention=False)
-BOUNDARY_CONV_ONLY = replace(BOUNDARY, attention=False)
-
-Law = Callable[[TorchRuntime, Path], None]
 
 
 def law_5(runtime: TorchRuntime, _: Path) -> None:
@@ -40,12 +43,8 @@ def law_5(runtime: TorchRuntime, _: Path) -> None:
 def law_8(runtime: TorchRuntime, _: Path) -> None:
     architecture = Architecture(runtime.model.config.model_type)
     case = Case(architecture, runtime.layout.num_channels, runtime.layout.conv_mode)
-    permutation = [2, 0, 3, 1]
-    checks.check_permutation(runtime, permuted_runtime(make_model(case), permutation), permutation)
-
-
-def law_9_channels(runtime: TorchRuntime, _: Path) -> None:
-    checks.check_conv_channels(runtime, CONV_WIDTH)
+    other = permuted_runtime(make_model(case), PERMUTATION)
+    checks.check_permutation(runtime, other, PERMUTATION)
 
 
 def law_14(runtime: TorchRuntime, _: Path) -> None:
@@ -57,25 +56,14 @@ def law_14_packed(runtime: TorchRuntime, _: Path) -> None:
 
 
 LAWS: dict[str, Law] = {
-    "1": lambda runtime, _: checks.check_prefill_is_decode(runtime),
-    "2": lambda runtime, _: checks.check_chunking(runtime),
-    "3": lambda runtime, _: checks.check_batch(runtime),
-    "4": lambda runtime, _: checks.check_inactive(runtime),
+    **COMMON,
     "5": law_5,
-    "6": lambda runtime, _: checks.check_no_peek(runtime),
-    "7": lambda runtime, _: checks.check_yes_look(runtime),
     "8": law_8,
-    "8 (arrives)": lambda runtime, _: checks.check_channel_identity(runtime),
-    "9": lambda runtime, _: checks.check_conv_streaming(runtime),
-    "9 (channels)": law_9_channels,
-    "10": lambda runtime, _: checks.check_fork(runtime),
-    "11": lambda runtime, _: checks.check_truncate(runtime),
-    "12": checks.check_save_and_load,
     "14": law_14,
     "14 (packed)": law_14_packed,
 }
 
-MUTANTS: list[tuple[str, Case, m.Mutant]] = [
+MUTANTS: list[tuple[str, Case, Mutant]] = [
     ("1", MOE, m.conv_not_carried),
     ("1", MOE, m.positions_restart),
     ("1", DENSE, m.channel_embedding_dropped_in_decode),
@@ -91,7 +79,7 @@ MUTANTS: list[tuple[str, Case, m.Mutant]] = [
     ("4", QWEN3, m.inactive_slot_advanced),
     ("5", ONE, m.conv_taps_reversed),
     ("5", ONE, m.last_row_hidden),
-    ("5", replace(ONE, channel_embedding=True), m.unchanged),
+    ("5", replace(ONE, channel_embedding=True), unchanged),
     ("6", MOE, m.peers_visible),
     ("6", QWEN3, m.lower_peers_visible),
     ("6", QWEN3, m.later_rows_visible),
@@ -135,20 +123,11 @@ MUTANTS: list[tuple[str, Case, m.Mutant]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("law", "case", "mutant"),
-    MUTANTS,
-    ids=[f"law {law}-{mutant.__name__}-{case}" for law, case, mutant in MUTANTS],
-)
+@notices(MUTANTS)
 def test_law_notices(
-    law: str, case: Case, mutant: m.Mutant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    law: str, case: Case, mutant: Mutant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    runtime = tiny_runtime(case)
-    if mutant is not m.unchanged:
-        LAWS[law](runtime, tmp_path)
-    mutant(monkeypatch, runtime)
-    with pytest.raises(AssertionError, match=rf"^law {law.split()[0]}: "):
-        LAWS[law](runtime, tmp_path)
+    check_notices(law, LAWS[law], tiny_runtime(case), mutant, monkeypatch, tmp_path)
 
 
 def test_every_law_has_a_mutant() -> None:

@@ -48,10 +48,6 @@ def _patch_mask(patch: pytest.MonkeyPatch, sees: SeesFn) -> None:
         patch.setattr(module, "block_causal_mask", _mask_of(sees))
 
 
-def unchanged(_p: pytest.MonkeyPatch, _: TorchRuntime) -> None:
-    """Nothing: for a law that the model itself breaks."""
-
-
 def peers_visible(patch: pytest.MonkeyPatch, _: TorchRuntime) -> None:
     _patch_mask(patch, lambda q, k, C: k // C <= q // C)
 

@@ -26,10 +26,6 @@ from motet.runtime.native.weights import weight_of
 Mutant = Callable[[pytest.MonkeyPatch, NativeRuntime], None]
 
 
-def unchanged(_p: pytest.MonkeyPatch, _: NativeRuntime) -> None:
-    """Nothing: for a law that the model itself breaks."""
-
-
 def _before_compute(patch: pytest.MonkeyPatch, change: Callable[[Graph], None]) -> None:
     original = Graph.compute
 

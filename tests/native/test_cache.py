@@ -24,16 +24,22 @@ def embedded() -> dict[KVType, NativeRuntime]:
 
 
 def test_less_precise_caches_stay_near(embedded: dict[KVType, NativeRuntime]) -> None:
-    """float16 keeps 11 bits of a number, q8_0 8 of the largest of 32."""
+    """float16 keeps 11 bits of a number, q8_0 8 of the largest of 32.
+
+    The median of five conversations: where a rounding sends a row to another expert, all rows after
+    it are far away, however precise the cache.
+    """
     exact = embedded[KVType.F32]
-    rows = checks.random_rows(exact, 60)
-    expected = checks.read_alone(exact, rows)
-    errors = {
-        kind: np.abs(checks.read_alone(runtime, rows) - expected).mean() / expected.std()
-        for kind, runtime in embedded.items()
-    }
-    assert errors[KVType.F32] == 0
-    assert 0 < 4 * errors[KVType.F16] < errors[KVType.Q8_0] < 0.1, errors
+    errors: dict[KVType, list[float]] = {kind: [] for kind in KVType}
+    for seed in range(5):
+        rows = checks.random_rows(exact, 60, seed)
+        expected = checks.read_alone(exact, rows)
+        for kind, runtime in embedded.items():
+            distance = np.abs(checks.read_alone(runtime, rows) - expected).mean()
+            errors[kind].append(float(distance / expected.std()))
+    median = {kind: np.median(found) for kind, found in errors.items()}
+    assert median[KVType.F32] == 0
+    assert 0 < 4 * median[KVType.F16] < median[KVType.Q8_0] < 0.1, errors
 
 
 @pytest.mark.parametrize("kind", list(KVType), ids=lambda kind: kind.name)

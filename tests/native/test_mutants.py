@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from motet.runtime.native import KVType, NativeRuntime
-from motet.streams import ConvMode
 from tests.laws import checks
-from tests.laws.test_laws import CONV_WIDTH, stock_logits
+from tests.laws.notice import (
+    BOUNDARY,
+    BOUNDARY_CONV_ONLY,
+    CONV_ONLY,
+    DENSE,
+    MOE,
+    ONE,
+    PERMUTATION,
+    QWEN3,
+    Law,
+    Mutant,
+    check_notices,
+    notices,
+    unchanged,
+)
+from tests.laws.notice import LAWS as COMMON
+from tests.laws.test_laws import stock_logits
 from tests.native import native_mutants as m
 from tests.native.models import native
 from tests.native.test_laws import check_every_source, permuted
 from tests.tiny import Architecture, Case
-
-MOE = Case(Architecture.LFM2_MOE, 4)
-DENSE = Case(Architecture.LFM2, 4)
-BOUNDARY = Case(Architecture.LFM2, 4, ConvMode.ROW_BOUNDARY)
-QWEN3 = Case(Architecture.QWEN3, 4)
-ONE = Case(Architecture.LFM2, 1, channel_embedding=False)
-CONV_ONLY = replace(DENSE, attention=False)
-BOUNDARY_CONV_ONLY = replace(BOUNDARY, attention=False)
-
-Law = Callable[[NativeRuntime, Path], None]
-PERMUTATION = [2, 0, 3, 1]
 
 
 def law_5(runtime: NativeRuntime, _: Path) -> None:
@@ -39,24 +42,13 @@ def law_8(runtime: NativeRuntime, _: Path) -> None:
 
 
 LAWS: dict[str, Law] = {
-    "1": lambda runtime, _: checks.check_prefill_is_decode(runtime),
-    "2": lambda runtime, _: checks.check_chunking(runtime),
-    "3": lambda runtime, _: checks.check_batch(runtime),
-    "4": lambda runtime, _: checks.check_inactive(runtime),
+    **COMMON,
     "5": law_5,
-    "6": lambda runtime, _: checks.check_no_peek(runtime),
-    "7": lambda runtime, _: checks.check_yes_look(runtime),
     "8": law_8,
-    "8 (arrives)": lambda runtime, _: checks.check_channel_identity(runtime),
-    "9": lambda runtime, _: checks.check_conv_streaming(runtime),
-    "9 (channels)": lambda runtime, _: checks.check_conv_channels(runtime, CONV_WIDTH),
-    "10": lambda runtime, _: checks.check_fork(runtime),
-    "11": lambda runtime, _: checks.check_truncate(runtime),
     "11 (every source)": lambda runtime, _: check_every_source(runtime),
-    "12": checks.check_save_and_load,
 }
 
-MUTANTS: list[tuple[str, Case, m.Mutant]] = [
+MUTANTS: list[tuple[str, Case, Mutant]] = [
     ("1", MOE, m.conv_not_carried),
     ("1", MOE, m.positions_restart),
     ("1", QWEN3, m.past_forgotten),
@@ -73,7 +65,7 @@ MUTANTS: list[tuple[str, Case, m.Mutant]] = [
     ("4", QWEN3, m.inactive_slot_advanced),
     ("5", ONE, m.conv_taps_reversed),
     ("5", ONE, m.positions_restart),
-    ("5", replace(ONE, channel_embedding=True), m.unchanged),
+    ("5", replace(ONE, channel_embedding=True), unchanged),
     ("6", MOE, m.row_by_row_as_channels),
     ("6", DENSE, m.conv_over_flat_cells),
     ("6", DENSE, m.logits_of_first_channel),
@@ -105,20 +97,11 @@ MUTANTS: list[tuple[str, Case, m.Mutant]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("law", "case", "mutant"),
-    MUTANTS,
-    ids=[f"law {law}-{mutant.__name__}-{case}" for law, case, mutant in MUTANTS],
-)
+@notices(MUTANTS)
 def test_law_notices(
-    law: str, case: Case, mutant: m.Mutant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    law: str, case: Case, mutant: Mutant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    runtime = native(case)
-    if mutant is not m.unchanged:
-        LAWS[law](runtime, tmp_path)
-    mutant(monkeypatch, runtime)
-    with pytest.raises(AssertionError, match=rf"^law {law.split()[0]}: "):
-        LAWS[law](runtime, tmp_path)
+    check_notices(law, LAWS[law], native(case), mutant, monkeypatch, tmp_path)
 
 
 def test_every_law_has_a_mutant() -> None:
