@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from motet.data.tiny.disguise import Disguise, begin_needlessly
+from motet.data.tiny.disguise import Disguise
 from motet.data.tiny.lines import Task
 from motet.data.tiny.mixture import TaskSource, draw_conversation, held_out_problems
+from motet.data.tiny.needless import Needless
 from motet.data.tiny.number_words import find_numbers, in_words
 from motet.data.tiny.sums import draw_sum
 from motet.data.tiny.tokenizer import END, SILENCE
@@ -50,9 +51,21 @@ def test_a_disguise_keeps_numbers_and_what_the_reply_repeats() -> None:
     questions = {disguise.exchange_words(task, Random(seed)).question for seed in range(50)}
     assert "Otto lamps 12 lamps half of 40 fish." in questions
     assert all(q.startswith("Otto ") and q.endswith(" of 40 fish.") for q in questions)
-    needless = begin_needlessly(task, Random(0))
-    assert needless.question.endswith(task.question)
-    assert len(list(find_numbers(needless.question))) == 3
+
+
+def test_a_needless_sentence_adds_a_number_and_leaves_the_rest() -> None:
+    first, second = "A baker fills 7 trays.", "How many loaves are on 3 trays of 12?"
+    task = Task(f"{first} {second}", (), "36", "36", "problem", "")
+    needless, places = Needless.of_package(), set()
+    for seed in range(300):
+        question = needless.add(task, Random(seed)).question
+        assert first in question
+        assert question.endswith(second)
+        assert 4 <= len(list(find_numbers(question))) <= 5
+        assert "{" not in question
+        assert question.count("aker") == 1
+        places.add(question.index(first) == 0)
+    assert places == {True, False}
 
 
 def test_numbers_are_found_as_they_are_written() -> None:

@@ -5,7 +5,7 @@ lost where someone else tells the same story of otters. So now and then the rare
 are exchanged for others: ordinary words for words of words.txt (from the questions of GSM8K's
 training split, MIT licence), names for names. A few common words are exchanged too, so that no
 problem hangs on a single one (word dropout). Words that the reply repeats, numbers and words of
-quantity stay. Some questions also begin with a sentence that has nothing to do with them.
+quantity stay.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from motet.data.tiny.number_words import find_numbers
 from motet.data.tiny.stock import PEOPLE
 from motet.data.tiny.templates import Template
 
-__all__ = ["Disguise", "begin_needlessly"]
+__all__ = ["Disguise"]
 
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SLOT = re.compile(r"\{[^}]*\}")
@@ -40,16 +40,6 @@ _QUANTITY = frozenset(
         "rest altogether together apiece single",
     )
     for word in line.split()
-)
-_NEEDLESS = (
-    "It is {n} o'clock.",
-    "It is {n} degrees outside.",
-    "Bus number {n} just went by.",
-    "There are {n} chairs in the room.",
-    "This is question {n}.",
-    "The shop closes in {n} minutes.",
-    "The house number is {n}.",
-    "{p} is {n} years old.",
 )
 
 
@@ -93,9 +83,3 @@ class Disguise:
         if word.lower() in self.others:
             return rng.choice(self.others).capitalize()
         return rng.choice(PEOPLE).name
-
-
-def begin_needlessly(task: Task, rng: Random) -> Task:
-    """Put a sentence with a number in front that has nothing to do with the question."""
-    sentence = rng.choice(_NEEDLESS).format(n=rng.randint(2, 60), p=rng.choice(PEOPLE).name)
-    return dataclasses.replace(task, question=f"{sentence} {task.question}")

@@ -14,9 +14,10 @@ from tokenizers import Tokenizer
 
 from motet.data.tiny.arrangement import Arrangement
 from motet.data.tiny.conversation import Conversation, compose
-from motet.data.tiny.disguise import Disguise, begin_needlessly
+from motet.data.tiny.disguise import Disguise
 from motet.data.tiny.letters import draw_letter_task
 from motet.data.tiny.lines import Task
+from motet.data.tiny.needless import Needless
 from motet.data.tiny.problems import draw_problem
 from motet.data.tiny.sequence import compose_sequence
 from motet.data.tiny.split import Wanted
@@ -46,7 +47,7 @@ class Shares:
     """How much of what. The six families are relative weights, the others probabilities.
 
     interrupted is a share of second turns; half of those only say that it is enough. disguised and
-    needless are shares of stories and problems (see `disguise`).
+    needless are shares of stories and problems (see the modules of these names).
     """
 
     story: float = 0.36
@@ -96,6 +97,7 @@ class TaskSource:
     gsm8k: tuple[Template, ...]
     shares: Shares
     disguise: Disguise
+    needless: Needless
     wanted: Wanted = _ALL
 
     @classmethod
@@ -105,7 +107,7 @@ class TaskSource:
         disguise = Disguise.of_templates([*own, *gsm8k])
         own += load_templates("train_wide.txt")
         own += 2 * (load_templates("train_lists.txt") + load_templates("train_daily.txt"))
-        return cls(tuple(own), tuple(gsm8k), shares, disguise, wanted)
+        return cls(tuple(own), tuple(gsm8k), shares, disguise, Needless.of_package(), wanted)
 
     @classmethod
     def of_files(cls, shares: Shares, patterns: Sequence[str], wanted: Wanted = _ALL) -> TaskSource:
@@ -146,7 +148,7 @@ class TaskSource:
         if rng.random() < self.shares.disguised:
             task = self.disguise.exchange_words(task, rng)
         if rng.random() < self.shares.needless:
-            task = begin_needlessly(task, rng)
+            task = self.needless.add(task, rng)
         return task
 
 
