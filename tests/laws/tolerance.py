@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tests.laws.half_sums import adds_in_half
+
 SAME = 1e-4
 SEEN = 1e-2
 
@@ -35,10 +37,15 @@ on either side. The median, because one cell whose expert was a close choice wou
 type that costs less than it must is not what it says.
 """
 
+HALF_SUMS = 4e-5 if adds_in_half() else 0.0
+"""Law 16: what f16 may diverge more with ggml's operations where ggml adds in float16, as it does
+on x86 with AVX512-FP16. Measured there: 8.6e-6 to 2.2e-5 in all, 7.1e-6 to 1.9e-5 of computing.
+"""
+
 _INT8 = ("q8_0", "q6_k", "q5_k", "q4_k", "q4_0", "iq4_xs")
 ROUNDED = {
     "own": {"f16": 1e-10, "bf16": 1e-10, **dict.fromkeys(_INT8, 4e-3), "iq4_xs": 1e-2},
-    "stock": {"f16": 4e-6, "bf16": 3e-4, **dict.fromkeys(_INT8, 1e-2)},
+    "stock": {"f16": 4e-6 + HALF_SUMS, "bf16": 3e-4, **dict.fromkeys(_INT8, 1e-2)},
 }
 """Of that, what may come from computing and not from the weights, by whose kernels compute: median
 KL from the same blocks in float32. Own kernels take activations in float32 for float weights, else

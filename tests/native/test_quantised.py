@@ -17,7 +17,7 @@ from motet.runtime.native import KVType, Model, NativeRuntime, tiles
 from motet.runtime.native.kernels import best_level
 from motet.runtime.native.paths import Kernels
 from motet.runtime.native.weights import Weight
-from tests.laws.tolerance import OWN_OVER_STOCK, ROUNDED, TOTAL
+from tests.laws.tolerance import HALF_SUMS, OWN_OVER_STOCK, ROUNDED, TOTAL
 from tests.native.random_models import (
     VOCAB_SIZE,
     as_model,
@@ -81,9 +81,13 @@ def divergence(reference: Reference, runtime: NativeRuntime) -> float:
     return float(np.median(cells.divergence_N))
 
 
-def check_total(reference: Reference, runtime: NativeRuntime, quant: Quant) -> float:
+def check_total(
+    reference: Reference, runtime: NativeRuntime, quant: Quant, kernels: Kernels
+) -> float:
     """Law 16: as far from float32 as the type says, and no nearer; returns how far."""
     least, most = TOTAL[quant.value]
+    if quant is Quant.F16 and kernels is Kernels.STOCK:
+        most += HALF_SUMS
     found = divergence(reference, runtime)
     assert found <= most, f"law 16: {quant} diverges by {found:.2g}"
     assert found >= least, f"law 16: {quant} diverges by only {found:.2g}"
@@ -106,7 +110,7 @@ def test_16_quantised(architecture: Architecture, num_channels: int, quant: Quan
         runtime = opened(blocks, kernels)
         takes_own = any(path.is_own for path in runtime.paths.values())
         assert takes_own == (kernels is Kernels.OWN)
-        found[kernels] = check_total(exact, runtime, quant)
+        found[kernels] = check_total(exact, runtime, quant, kernels)
         check_rounded(same, runtime, quant, kernels)
     own, stock = found.get(Kernels.OWN, 0.0), found[Kernels.STOCK]
     assert own <= OWN_OVER_STOCK * stock, f"law 16: own kernels {own:.2g}, stock ggml {stock:.2g}"
@@ -183,7 +187,7 @@ def test_16_notices_own_kernels_that_read_other_rows(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tiles, "interleave", turned)
     broken = opened(blocks, Kernels.OWN)
     with pytest.raises(AssertionError, match="law 16: q8_0 diverges by"):
-        check_total(reference(*MUTANT_CASE), broken, Quant.Q8_0)
+        check_total(reference(*MUTANT_CASE), broken, Quant.Q8_0, Kernels.OWN)
 
 
 @pytest.mark.parametrize(
@@ -192,4 +196,6 @@ def test_16_notices_own_kernels_that_read_other_rows(monkeypatch: pytest.MonkeyP
 )
 def test_16_notices_weights_that_are_better_than_they_say(quant: Quant, instead: Quant) -> None:
     with pytest.raises(AssertionError, match=f"law 16: {quant} diverges by only"):
-        check_total(reference(*MUTANT_CASE), opened(model(*MUTANT_CASE, instead)), quant)
+        check_total(
+            reference(*MUTANT_CASE), opened(model(*MUTANT_CASE, instead)), quant, Kernels.STOCK
+        )
