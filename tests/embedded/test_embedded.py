@@ -35,7 +35,7 @@ def test_it_is_small() -> None:
 @pytest.mark.slow
 def test_it_solves_problems_of_unseen_templates_and_ends(attempts: list[Attempt]) -> None:
     assert len(attempts) == NUM_PROBLEMS
-    assert sum(a.is_right for a in attempts) >= 0.60 * NUM_PROBLEMS  # measured: 0.79 of 499
+    assert sum(a.is_right for a in attempts) >= 0.60 * NUM_PROBLEMS  # measured: 0.78 of 499
     assert sum(a.ended for a in attempts) >= 0.95 * NUM_PROBLEMS
 
 

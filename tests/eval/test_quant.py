@@ -20,7 +20,7 @@ from motet.formats.quantize import Quant
 from motet.runtime.native.kernels import best_level
 from motet.runtime.native.paths import Kernels
 from tests.cli.models import write_own, write_stock
-from tests.laws.tolerance import OWN_OVER_STOCK, TRAINED
+from tests.laws.tolerance import OWN_OVER_STOCK, TRAINED, TRAINED_HALF_SUMS
 
 HAS_OWN = best_level().is_fast
 PROMPTS = "What is 12 + 7?\nWho are you?\n\nTom has 9 pens and buys 4 more. How many has he?\n"
@@ -166,8 +166,10 @@ def test_the_embedded_model_stays_within_its_stated_divergence() -> None:
                 for measured in study.measure(Quant(name), passages, [], [], lambda *_: _nothing)
             }
             assert (Kernels.OWN in found) == HAS_OWN
-            for measured in found.values():
-                assert measured.divergence.mean <= most, f"law 16: {name}"
+            for kernels, measured in found.items():
+                adds_in_half = name == "f16" and kernels is Kernels.STOCK
+                allowed = most + TRAINED_HALF_SUMS * adds_in_half
+                assert measured.divergence.mean <= allowed, f"law 16: {name}, {kernels} kernels"
             if Kernels.OWN in found:
                 own, stock = (found[kernels].divergence for kernels in Kernels)
                 assert own.median <= OWN_OVER_STOCK * stock.median
